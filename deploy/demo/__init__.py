@@ -1,0 +1,1 @@
+"""The demo: a real year of a shop, played through the whole pipeline and checked at the end."""

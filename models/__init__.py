@@ -1,0 +1,1 @@
+"""What Tierstream knows: events, customer state, money, time. Pure values and functions."""

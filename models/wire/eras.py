@@ -1,0 +1,156 @@
+"""Control events that concern every customer: what conclusions are drawn with changes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from models import events
+from models.wire.base import EraInput
+from models.wire.fields import CalendarDate, Count, Currency, Name, PositiveFloat
+
+BOOK_BYTES_MAX = 512 * 1024
+RATES_MAX = 200
+
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+def _book_size(text: str) -> str:
+    if len(text.encode()) > BOOK_BYTES_MAX:
+        message = f"is larger than {BOOK_BYTES_MAX:,} bytes; move tables out, or split the book"
+        raise PydanticCustomError("book_size", message)
+    return text
+
+
+Cuts = tuple[float, float, float, float]
+
+
+def _rising(cuts: Cuts) -> Cuts:
+    if any(low > high for low, high in pairwise(cuts)):
+        raise PydanticCustomError("cuts", "does not rise; write the four cuts in ascending order")
+    return cuts
+
+
+RisingCuts = Annotated[Cuts, AfterValidator(_rising)]
+
+
+class RulebookActivated(EraInput):
+    """A rulebook comes into force."""
+
+    event: Literal["rulebook.activated"]
+    name: Name
+    version: Version
+
+    text: Annotated[str, Field(min_length=1), AfterValidator(_book_size)]
+    """The YAML as the analyst wrote it, at most 512 KiB."""
+
+    def era(self, number: int) -> events.RulebookActivated:
+        """Return the canonical event."""
+        return events.RulebookActivated(
+            number=number,
+            by=self.by,
+            reason=self.reason,
+            name=self.name,
+            version=self.version,
+            text=self.text,
+        )
+
+
+class ChurnModelActivated(EraInput):
+    """Fitted churn parameters come into force."""
+
+    event: Literal["churn-model.activated"]
+    version: Version
+    r: PositiveFloat
+
+    alpha_days: PositiveFloat
+    """The rate parameter of the purchase rate's gamma distribution, in days."""
+
+    a: PositiveFloat
+    b: PositiveFloat
+
+    def era(self, number: int) -> events.ChurnModelActivated:
+        """Return the canonical event."""
+        return events.ChurnModelActivated(
+            number=number,
+            by=self.by,
+            reason=self.reason,
+            version=self.version,
+            r=self.r,
+            alpha_days=self.alpha_days,
+            a=self.a,
+            b=self.b,
+        )
+
+
+class RfmCutsActivated(EraInput):
+    """The cuts between the five grades of recency, frequency and monetary value."""
+
+    event: Literal["rfm-cuts.activated"]
+    version: Version
+
+    recency: RisingCuts
+    """Days since the last purchase."""
+
+    frequency: RisingCuts
+    """Orders."""
+
+    monetary: RisingCuts
+    """Minor units of the rulebook's currency."""
+
+    def era(self, number: int) -> events.RfmCutsActivated:
+        """Return the canonical event."""
+        return events.RfmCutsActivated(
+            number=number,
+            by=self.by,
+            reason=self.reason,
+            version=self.version,
+            recency=self.recency,
+            frequency=self.frequency,
+            monetary=self.monetary,
+        )
+
+
+class RatesSet(EraInput):
+    """Exchange rates of a day."""
+
+    event: Literal["rates.set"]
+    base: Currency
+    date: CalendarDate
+
+    rates: Annotated[dict[Currency, PositiveFloat], Field(min_length=1, max_length=RATES_MAX)]
+    """By currency: what one unit of it is worth in units of `base`."""
+
+    def era(self, number: int) -> events.RatesSet:
+        """Return the canonical event."""
+        return events.RatesSet(
+            number=number,
+            by=self.by,
+            reason=self.reason,
+            base=self.base,
+            date=self.date,
+            rates=self.rates,
+        )
+
+
+class EngineRaised(EraInput):
+    """A worker with a newer engine, or newer time zone data, takes over."""
+
+    event: Literal["engine.raised"]
+    engine: Count
+
+    tzdata: Name
+    """The version of the time zone data, such as `2026a`."""
+
+    def era(self, number: int) -> events.EngineRaised:
+        """Return the canonical event."""
+        return events.EngineRaised(
+            number=number,
+            by=self.by,
+            reason=self.reason,
+            engine=self.engine,
+            tzdata=self.tzdata,
+        )

@@ -1,0 +1,1 @@
+"""What Tierstream concludes: the rule language, tiers, churn bands, and the reducer."""

@@ -1,0 +1,372 @@
+"""`Reducer`: the function from a customer's history to her state and to what the world is told.
+
+A customer's history is, for each accepted record in log order: catch up with the eras, fire her own
+timers that are due, fold the event, evaluate. Between records the owner of the partition may do the
+first two, sooner or later: it is the same sequence, so batches, budgets and crashes change nothing.
+Nothing here reads a clock. `now` is always the partition's clock, which only tick records move.
+
+An evaluation always has the same parts: the churn band, the tiers and categories that the compiled
+rulebook concludes, the outputs for what differs from before, and the next instant at which something
+may change by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
+
+from models.calendar import DAY_S, calendar, rfc3339
+from models.customer import (
+    CustomerState,
+    Root,
+    is_seen,
+    pack,
+    remember,
+    seen_key,
+    unpack,
+)
+from models.decisions import Outlook
+from models.errors import Reason, TierstreamError
+from models.events import (
+    Complaint,
+    CustomerErased,
+    CustomersMerged,
+    HoldCleared,
+    HoldSet,
+    OverrideCleared,
+    OverrideSet,
+    Purchase,
+    Refund,
+)
+from models.fold import fold
+from models.ids import event_hash
+from rules import tiering
+from rules.announce import Change, Trigger, announce
+from rules.churn_risk import assess
+from rules.eras import FUTURE_S_MAX, LATENESS_DAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.calendar import Calendar
+    from models.decisions import AnyDecision
+    from models.events import CustomerEvent
+    from rules.eras import Era
+
+SPREAD_S = 6 * 3600
+_QUARTER_S = 900
+_TIMERS_MAX = 20_000  # of one customer in one go; more means that `due` does not move on
+_OUTLOOK_STEPS = 3
+_NOT_YET = OverrideSet | OverrideCleared | HoldSet | HoldCleared | CustomersMerged | CustomerErased
+
+
+class Refusal(NamedTuple):
+    """The event is set aside as a dead letter and has no effect."""
+
+    reason: Reason
+    message: str
+
+
+class Reduction(NamedTuple):
+    """The customer's state after an event, and what to tell the world, in order."""
+
+    state: CustomerState
+    decisions: list[AnyDecision]
+
+
+class Reducer:
+    """Reduces the records of one partition's customers under the partition's eras.
+
+    `eras` in rising order, the last one in force; `first_tick` is the partition's first clock value,
+    None before it. Both are the partition's to change between records.
+    """
+
+    __slots__ = ("_app", "eras", "first_tick")
+
+    def __init__(self, app: str) -> None:
+        self._app = app
+        self.eras: Sequence[Era] = ()
+        self.first_tick: int | None = None
+
+    def reduce(
+        self,
+        customer: str,
+        state: CustomerState | None,
+        event: CustomerEvent,
+        appended_at: int,
+        now: int | None,
+    ) -> Reduction | Refusal | None:
+        """Apply an event to a customer's state (changed in place); None means a repeat.
+
+        `appended_at` is the broker's time stamp of the record.
+        """
+        era = self.eras[-1] if self.eras else None
+        key = seen_key(event.occurred_at, event_hash(event.source, event.event_id))
+        if state is not None and is_seen(state, key):
+            return None
+        refusal = _refuse(state, event, key, era, appended_at, now)
+        if refusal is not None:
+            return refusal
+        decisions: list[AnyDecision] = []
+        if state is None:
+            state = CustomerState()
+            if now is not None and era is not None:
+                state.era = era.number
+        elif now is not None and era is not None:
+            self.catch_up(customer, state, now, decisions)
+        zone = _zone(era)
+        fold(state.facts, event, zone, now or 0, LATENESS_DAYS)
+        # Two days more than lateness: a day of the zone may have begun almost a day earlier.
+        remember(state, key, 0 if now is None else now - (LATENESS_DAYS + 2) * DAY_S)
+        state.root = Root(_tag(event), event.event_id, event.occurred_at)
+        if now is not None and era is not None:
+            late = zone.day(event.occurred_at) < zone.day(now)
+            said_at = max(now, min(event.occurred_at, appended_at))
+            trigger = Trigger(
+                "event", _tag(event), event.event_id, event.occurred_at, late, said_at
+            )
+            self._evaluate(customer, state, era, now, trigger, decisions, _at_once(event))
+        return Reduction(state, decisions)
+
+    def catch_up(
+        self, customer: str, state: CustomerState, now: int, decisions: list[AnyDecision]
+    ) -> None:
+        """Bring a state to the present: missed eras first, then every timer due by `now`."""
+        if not self.eras:
+            return
+        if state.era != self.eras[-1].number:
+            self.seat(customer, state, decisions)
+        self._fire(customer, state, self.eras[-1], now, decisions)
+
+    def seat(self, customer: str, state: CustomerState, decisions: list[AnyDecision]) -> None:
+        """Conclude a state again under each era that it missed, as of that era's beginning."""
+        for era in self.eras:
+            if state.era is not None and era.number <= state.era:
+                continue
+            at = self.first_tick if era.since is None else era.since
+            if at is None:
+                message = "a state cannot be seated before the partition's first tick"
+                raise TierstreamError(message)
+            old = next((e for e in self.eras if e.number == state.era), None)
+            if old is not None:
+                self._fire(customer, state, old, at, decisions)
+                _translate(state, old, era)
+            kind, type_ = (
+                ("first_tick", "tick")
+                if era.since is None
+                else ("activation", era.record.cause_type)
+            )
+            trigger = Trigger(kind, type_, f"{type_}-{era.number}", at, False, at)
+            self._evaluate(customer, state, era, at, trigger, decisions)
+
+    def fire_due(
+        self, customer: str, state: CustomerState, now: int, decisions: list[AnyDecision]
+    ) -> None:
+        """Fire the timers of a quiet customer whose turn, spread included, has come by `now`."""
+        if not self.eras:
+            return
+        if state.era != self.eras[-1].number:
+            self.seat(customer, state, decisions)
+        era = self.eras[-1]
+        for _ in range(_TIMERS_MAX):
+            look = look_at(customer.encode(), state.due)
+            if look is None or look > now:
+                return
+            self._fire_one(customer, state, era, decisions)
+        raise _stuck(customer)
+
+    def _fire(
+        self,
+        customer: str,
+        state: CustomerState,
+        era: Era,
+        until: int,
+        decisions: list[AnyDecision],
+    ) -> None:
+        for _ in range(_TIMERS_MAX):
+            if state.due is None or state.due > until:
+                return
+            self._fire_one(customer, state, era, decisions)
+        raise _stuck(customer)
+
+    def _fire_one(
+        self, customer: str, state: CustomerState, era: Era, decisions: list[AnyDecision]
+    ) -> None:
+        due = state.due
+        if due is None:
+            return
+        kind = "churn.silence" if due == state.concluded.quiet_until else "window.exit"
+        trigger = Trigger("timer", kind, "", due, False, due)
+        self._evaluate(customer, state, era, due, trigger, decisions)
+
+    def _evaluate(
+        self,
+        customer: str,
+        state: CustomerState,
+        era: Era,
+        at: int,
+        trigger: Trigger,
+        decisions: list[AnyDecision] | None,
+        at_once: bool = False,
+    ) -> None:
+        """Conclude as of `at`; append what changed to `decisions` (None: keep silent)."""
+        state.era = era.number
+        book = era.book
+        if book is None:
+            state.due = None
+            return
+        concluded = state.concluded
+        band = churn_due = quiet_until = None
+        if book.churn is not None:
+            band, churn_due, quiet_until = assess(
+                state.facts, concluded, book.churn, era.model, at, at_once=at_once
+            )
+        qualified, held, categories = book.conclude(state, at, band)
+        move = tiering.move(book, concluded.tier, qualified, held)
+        tier = concluded.tier if move is None else move.to
+        due = book.due(state, at, band)
+        if churn_due is not None and (due is None or churn_due < due):
+            due = churn_due
+        if move is not None and tier is not None and not held >> tier & 1 and tier > 0:
+            due = at + 1  # one step down was not enough; the next one follows
+        state.due = due if due is None or due > at else at + 1
+        changed = move is not None or band != concluded.band or categories != concluded.categories
+        concluded.quiet_until = quiet_until
+        if not changed:
+            return
+        change = Change(
+            tier=concluded.tier,
+            tier_since=concluded.tier_since,
+            band=concluded.band,
+            score=concluded.score,
+            categories=concluded.categories,
+            move=move,
+            qualified=qualified,
+        )
+        said_at = max(concluded.said_at, trigger.said_at)
+        if band != concluded.band:
+            concluded.band, concluded.band_since = band, said_at
+        concluded.categories = categories
+        if move is not None:
+            concluded.tier, concluded.tier_since = tier, said_at
+        if decisions is not None:
+            outlook = self._outlook(customer, state, era) if move is not None else None
+            announce(self._app, customer, state, era, at, trigger, change, outlook, decisions)
+
+    def _outlook(self, customer: str, state: CustomerState, era: Era) -> Outlook | None:
+        """Look a few timers ahead for the next change of tier, if nothing happens."""
+        ahead = unpack(pack(state))
+        tier = ahead.concluded.tier
+        for _ in range(_OUTLOOK_STEPS):
+            due = ahead.due
+            if due is None:
+                return None
+            trigger = Trigger("timer", "outlook", "", due, False, due)
+            self._evaluate(customer, ahead, era, due, trigger, None)
+            if ahead.concluded.tier != tier:
+                return Outlook(rfc3339(due), "tier.changed")
+        return None
+
+
+def look_at(customer: bytes, due: int | None) -> int | None:
+    """Return when to look at a quiet customer: at her due instant, or spread over the morning.
+
+    Only dues on a quarter of an hour are spread: days begin on one in every zone, and there many
+    customers fall due in one instant; churn crossings fall on any second.
+    """
+    if due is None or due % _QUARTER_S:
+        return due
+    return due + crc32(customer) % SPREAD_S
+
+
+def _refuse(
+    state: CustomerState | None,
+    event: CustomerEvent,
+    key: bytes,
+    era: Era | None,
+    appended_at: int,
+    now: int | None,
+) -> Refusal | None:
+    if event.occurred_at > appended_at + FUTURE_S_MAX:
+        return Refusal(
+            Reason.FROM_THE_FUTURE,
+            f"occurred_at {rfc3339(event.occurred_at)} is more than 24 h ahead of the broker's "
+            f"{rfc3339(appended_at)}; check the producer's clock",
+        )
+    if isinstance(event, _NOT_YET):
+        return Refusal(Reason.REFUSED, f"{_tag(event)} is not acted on by this version")
+    if state is not None and state.floor and key <= state.floor:
+        return Refusal(
+            Reason.TOO_LATE,
+            "the customer is so busy that only her newest events can be told from repeats",
+        )
+    if now is not None:
+        zone = _zone(era)
+        if zone.day(event.occurred_at) < zone.day(now) - LATENESS_DAYS:
+            return Refusal(
+                Reason.TOO_LATE,
+                f"occurred_at {rfc3339(event.occurred_at)} is more than {LATENESS_DAYS} days "
+                f"before the partition's clock, {rfc3339(now)}",
+            )
+    if (
+        isinstance(event, Purchase | Refund)
+        and era is not None
+        and era.book is not None
+        and event.currency != era.book.currency
+    ):
+        return Refusal(
+            Reason.UNKNOWN_CURRENCY,
+            f"{event.currency} has no exchange rate to {era.book.currency}, the rulebook's currency",
+        )
+    return None
+
+
+def _zone(era: Era | None) -> Calendar:
+    return calendar("UTC") if era is None else era.zone
+
+
+def _tag(event: CustomerEvent) -> str:
+    return str(type(event).__struct_config__.tag)
+
+
+def _at_once(event: CustomerEvent) -> bool:
+    """Tell whether an event may change the churn band before its minimum stay is over.
+
+    A purchase proves that a customer is back, and marketing must not chase her; a critical complaint
+    cannot wait.
+    """
+    return isinstance(event, Purchase) or (
+        isinstance(event, Complaint) and event.severity == "critical"
+    )
+
+
+def _translate(state: CustomerState, old: Era, new: Era) -> None:
+    """Carry tier, band and categories, which are indices, from one rulebook to another by name."""
+    if old.book is None or new.book is None or old.book is new.book:
+        return
+    concluded = state.concluded
+    if concluded.tier is not None:
+        names = [tier.name for tier in new.book.tiers]
+        name = old.book.tiers[concluded.tier].name
+        concluded.tier = names.index(name) if name in names else min(concluded.tier, len(names) - 1)
+    if concluded.band is not None and new.book.churn is not None:
+        concluded.band = min(concluded.band, len(new.book.churn.bands))
+    before = {
+        dimension.name: dimension.categories[category].name
+        for dimension, category in zip(old.book.dimensions, concluded.categories, strict=False)
+        if category is not None
+    }
+    concluded.categories = [
+        next(
+            (i for i, c in enumerate(dimension.categories) if c.name == before.get(dimension.name)),
+            None,
+        )
+        for dimension in new.book.dimensions
+    ]
+    concluded.quiet_until = None
+
+
+def _stuck(customer: str) -> TierstreamError:
+    return TierstreamError(
+        f"more than {_TIMERS_MAX} timers in a row for one customer: {customer!r}"
+    )

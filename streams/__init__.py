@@ -1,0 +1,1 @@
+"""What touches the world: Kafka, Redis, agents, settings, metrics and the command line."""

@@ -1,0 +1,338 @@
+"""What a batch of log records does to a partition: a pure function of what was read.
+
+`Ledger` is what the changelog says of the partition as a whole (position, source marks, eras).
+`Batch.compute` takes the records and the states loaded for them and returns the states to write, the
+outputs and the ledger after the batch. It touches nothing else, so a batch can be computed again: after
+a doubt, or without the record whose rules failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from models import events
+from models.customer import CustomerState, pack, unpack
+from models.decisions import AnyDecision, TierChanged
+from models.errors import BadRulebook, Reason
+from models.events import EraChange, Tick
+from rules.eras import ERAS_MAX, Era, succeed
+from rules.reduce import Reducer, Refusal, look_at
+from streams import outputs
+from streams.log.partitioner import partition_for
+from streams.log.port import Entry, Record
+from streams.store import keys
+
+MARK_HEADER = "mark"
+_DIGEST_MOD = 1 << 128
+_CUSTOMER_BYTES_MAX = 512
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """The partition's position: the last record of every transaction on the changelog."""
+
+    next: int  # the next log offset
+    now: int | None  # the partition's clock
+    first_tick: int | None  # its first value
+    seated: int | None  # every state has been concluded under this era, or a later one
+    settled: bool  # nothing that could happen by itself at `now` is left to do
+    states: str  # order-free digest of all states, 128 bit hexadecimal
+    outputs: str  # order-free digest of all output ids
+    partitions: int  # the number of partitions of this log, for its whole life
+
+
+START = Position(
+    next=0,
+    now=None,
+    first_tick=None,
+    seated=None,
+    settled=False,
+    states="0" * 32,
+    outputs="0" * 32,
+    partitions=0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the changelog says of a partition beside its customers' states."""
+
+    position: Position
+    marks: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    eras: tuple[Era, ...] = ()
+    slots: tuple[int, ...] = ()  # where each era is kept
+
+    @property
+    def unseated(self) -> bool:
+        """Some state may still have to be concluded under the newest era."""
+        position = self.position
+        return (
+            bool(self.eras) and position.now is not None and position.seated != self.eras[-1].number
+        )
+
+
+class Result(NamedTuple):
+    """What a batch wants written, in the order of the changelog."""
+
+    ledger: Ledger
+    fields: dict[bytes, bytes]  # of the store and the changelog, the position last
+    dues: dict[bytes, int | None]
+    published: dict[str, list[Entry]]
+    reasons: list[Reason]
+    fired: int
+    taken: int  # how many of the records were taken; the rest waits for re-seating
+
+
+@dataclass(slots=True)
+class Batch:
+    """One batch of a partition. `condemned`: records known to fail, by offset, and why."""
+
+    app: str
+    partition: int
+    partitions: int
+    ledger: Ledger
+    records: Sequence[Record]
+    after: int
+    quiet: Sequence[bytes] = ()  # customers to look at although no record is about them
+    condemned: dict[int, Refusal] = field(default_factory=dict)
+
+    def customers(self) -> list[bytes]:
+        """Return the customers whose states the batch needs, each once."""
+        wanted = dict.fromkeys(self.quiet)
+        for record in self.records:
+            if record.key:
+                wanted[record.key] = None
+        return list(wanted)
+
+    def compute(self, loaded: Mapping[bytes, bytes | None]) -> Result:
+        """Run the batch on the packed states `loaded`, by customer.
+
+        Raises:
+            Halt: the log was concluded by a newer engine, or a timer's rules fail.
+        """
+        while True:
+            run = _Run(self, loaded)
+            failed = run.all()
+            if failed is None:
+                return run.result()
+            offset, refusal = failed
+            self.condemned[offset] = refusal
+
+
+class _Run:
+    """One attempt at a batch; the states it decodes are its own and may be changed in place."""
+
+    def __init__(self, batch: Batch, loaded: Mapping[bytes, bytes | None]) -> None:
+        self.batch = batch
+        self.loaded = loaded
+        self.states: dict[bytes, CustomerState] = {}
+        self.changed: dict[bytes, CustomerState] = {}
+        self.published: dict[str, list[Entry]] = {}
+        self.reasons: list[Reason] = []
+        self.said = int(batch.ledger.position.outputs, 16)
+        self.fired = 0
+        self.taken = 0
+        self.now = batch.ledger.position.now
+        self.first_tick = batch.ledger.position.first_tick
+        self.marks: dict[tuple[str, int], int] = {}
+        self.eras = list(batch.ledger.eras)
+        self.slots = list(batch.ledger.slots)
+        self.new_eras: dict[bytes, bytes] = {}
+        self.reducer = Reducer(batch.app)
+        self.reducer.eras = self.eras
+        self.reducer.first_tick = self.first_tick
+        self.source = f"urn:tierstream:{batch.app}"
+
+    def all(self) -> tuple[int, Refusal] | None:
+        """Run everything; return the record whose rules failed, if one did."""
+        now = self.now
+        if now is not None:
+            for customer in self.batch.quiet:
+                self._look_at(customer, now)
+        for record in self.batch.records:
+            try:
+                if not self._record(record):
+                    break
+            except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+                message = f"{type(error).__name__} while concluding this event: {error}"
+                return record.offset, Refusal(Reason.RULE_FAILED, message)
+            self.taken += 1
+        return None
+
+    def _look_at(self, customer: bytes, now: int) -> None:
+        state = self._state(customer)
+        if state is None:
+            return
+        decisions: list[AnyDecision] = []
+        era, due = state.era, state.due
+        self.reducer.fire_due(customer.decode(), state, now, decisions)
+        if state.due != due or state.era != era:
+            self.changed[customer] = state
+            self.fired += 1
+            self._publish(decisions, None)
+
+    def _record(self, record: Record) -> bool:
+        """Take one record; False where it has to wait until older eras are done with."""
+        condemned = self.batch.condemned.get(record.offset)
+        if condemned is not None:
+            self._set_aside(record, condemned)
+            return True
+        if record.headers and self._repeated(record):
+            return True
+        try:
+            event = events.decode(record.value or b"")
+        except msgspec.DecodeError as error:
+            self._set_aside(record, Refusal(Reason.BAD_SCHEMA, str(error)))
+            return True
+        if isinstance(event, Tick):
+            self._tick(event.t, record.timestamp)
+            return True
+        if isinstance(event, EraChange):
+            return self._era(record, event)
+        key = record.key
+        if not key or len(key) > _CUSTOMER_BYTES_MAX:
+            self._set_aside(record, Refusal(Reason.NO_CUSTOMER, "the record's key is the customer"))
+            return True
+        state = self._state(key)
+        if state is None and partition_for(key, self.batch.partitions) != self.batch.partition:
+            message = "the key's murmur2 partition is another one; check the producer's partitioner"
+            self._set_aside(record, Refusal(Reason.WRONG_PARTITION, message))
+            return True
+        customer = key.decode(errors="replace")
+        outcome = self.reducer.reduce(customer, state, event, record.timestamp, self.now)
+        if outcome is None:
+            return True
+        if isinstance(outcome, Refusal):
+            self._set_aside(record, outcome)
+            return True
+        self.states[key] = self.changed[key] = outcome.state
+        if outcome.decisions:
+            self._publish(outcome.decisions, record)
+        return True
+
+    def _repeated(self, record: Record) -> bool:
+        """Tell whether ingress sent this before; note how far its source partition has come."""
+        for name, value in record.headers:
+            if name == MARK_HEADER:
+                place, _, offset_text = value.rpartition(b":")
+                source, _, partition_text = place.rpartition(b"/")
+                at = (source.decode(), int(partition_text))
+                offset = int(offset_text)
+                seen = self.marks.get(at)
+                if seen is None:
+                    seen = self.batch.ledger.marks.get(at, -1)
+                if offset <= seen:
+                    return True
+                self.marks[at] = offset
+        return False
+
+    def _tick(self, t: int, appended_at: int) -> None:
+        now = min(t, appended_at)
+        if self.now is None:
+            self.reducer.first_tick = self.first_tick = now
+        self.now = now if self.now is None else max(self.now, now)
+
+    def _era(self, record: Record, change: EraChange) -> bool:
+        if self.eras and change.number <= self.eras[-1].number:
+            return True
+        before = self.eras[-1].record if self.eras else None
+        if self.now is None:  # nothing was concluded yet, so nobody needs the eras before
+            self.eras.clear()
+            self.slots.clear()
+        if len(self.eras) >= ERAS_MAX:
+            return False
+        try:
+            era = Era(succeed(before, change, self.now))  # type: ignore[arg-type]  # closed union
+        except BadRulebook as error:
+            self._set_aside(record, Refusal(Reason.REFUSED, str(error)))
+            return True
+        slot = next(slot for slot in range(ERAS_MAX) if slot not in self.slots)
+        self.eras.append(era)
+        self.slots.append(slot)
+        self.new_eras[keys.era_field(slot)] = msgspec.json.encode(era.record)
+        return True
+
+    def _state(self, customer: bytes) -> CustomerState | None:
+        state = self.states.get(customer)
+        if state is None:
+            packed = self.loaded.get(customer)
+            if packed is None:
+                return None
+            state = self.states[customer] = unpack(packed)
+        return state
+
+    def _publish(self, decisions: Sequence[AnyDecision], record: Record | None) -> None:
+        trace = None
+        if record is not None:
+            trace = next((v for k, v in record.headers if k == outputs.TRACE_HEADER), None)
+        for decision in decisions:
+            topic = outputs.topic_of(decision)
+            entry = outputs.output(topic, self.source, decision, trace)
+            self.published.setdefault(topic, []).append(entry)
+            self.said = (self.said + int(decision.id, 16)) % _DIGEST_MOD
+            if isinstance(decision, TierChanged):
+                current = outputs.current(decision)
+                self.published.setdefault(outputs.TIER_CURRENT, []).append(current)
+
+    def _set_aside(self, record: Record, refusal: Refusal) -> None:
+        entry = outputs.dead_letter(
+            outputs.LOG,
+            self.batch.partition,
+            record,
+            refusal.reason,
+            refusal.message,
+            record.timestamp,
+        )
+        self.published.setdefault(outputs.LOG_DEAD_LETTERS, []).append(entry)
+        self.reasons.append(refusal.reason)
+
+    def result(self) -> Result:
+        """Return what to write, states first, the position last."""
+        batch, before = self.batch, self.batch.ledger
+        fields: dict[bytes, bytes] = {}
+        dues: dict[bytes, int | None] = {}
+        digest = int(before.position.states, 16)
+        for customer, state in self.changed.items():
+            packed = pack(state)
+            old = self.loaded.get(customer)
+            if old is not None:
+                digest -= state_digest(customer, old)
+            digest += state_digest(customer, packed)
+            fields[keys.customer_field(customer)] = packed
+            dues[customer] = look_at(customer, state.due)
+        for customer in batch.quiet:
+            if customer not in self.changed:  # the index is only a hint, and this one was wrong
+                unchanged = self.states.get(customer)
+                dues[customer] = None if unchanged is None else look_at(customer, unchanged.due)
+        marks = before.marks
+        if self.marks:
+            if any(at not in marks for at in self.marks):
+                fields[keys.SOURCES] = msgspec.json.encode(sorted({*marks, *self.marks}))
+            for at, offset in self.marks.items():
+                fields[keys.source_field(*at)] = b"%d" % offset
+            marks = {**marks, **self.marks}
+        if self.new_eras:
+            fields.update(self.new_eras)
+            fields[keys.BOOK] = msgspec.json.encode(self.slots)
+        whole = self.taken == len(batch.records)
+        position = msgspec.structs.replace(
+            before.position,
+            next=batch.after if whole else batch.records[self.taken].offset,
+            now=self.now,
+            first_tick=self.first_tick,
+            settled=False,
+            states=f"{digest % _DIGEST_MOD:032x}",
+            outputs=f"{self.said:032x}",
+            partitions=batch.partitions,
+        )
+        ledger = Ledger(position, marks, tuple(self.eras), tuple(self.slots))
+        return Result(ledger, fields, dues, self.published, self.reasons, self.fired, self.taken)
+
+
+def state_digest(customer: bytes, packed: bytes) -> int:
+    """Return a customer's part in the order-free digest of all states."""
+    return int.from_bytes(blake2b(customer + b"\0" + packed, digest_size=16).digest(), "big")

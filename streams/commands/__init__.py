@@ -1,0 +1,1 @@
+"""The subjects of the `tierstream` command; each module adds its commands to an app of its own."""

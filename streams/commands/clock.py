@@ -1,0 +1,164 @@
+"""`tierstream clock`: where the clock stands, what holds it, and how a person moves it on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from getpass import getuser
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from models.calendar import rfc3339
+from streams.batch import Position
+from streams.clock import SystemClock
+from streams.commands.common import CommandFailed, Reach, out, reach, run, settings
+from streams.log.port import Append, Entry
+from streams.releases import ClockReleased, Releases
+from streams.store import keys
+from streams.ticker import (
+    SLACK_S,
+    Held,
+    Judge,
+    Observatory,
+    Promise,
+    tick_append,
+)
+from streams.topics import CONTROL, LOG
+
+app = typer.Typer(no_args_is_help=True, help="The clock that the log carries.")
+
+
+@app.command()
+def status() -> None:
+    """Say where each partition's clock stands, and what holds it."""
+    run(_status())
+
+
+@app.command()
+def advance(
+    to: Annotated[
+        str | None,
+        typer.Option(help="RFC 3339 with an offset; without it, now as far as can be promised."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002
+) -> None:
+    """Write a tick that moves the clock by more than 48 hours.
+
+    Workers never do that by themselves: after a long standstill it is for a person to say that the
+    wall clock is right, since whoever is silent by the new time is found silent.
+    """
+    run(_advance(None if to is None else _instant(to), ask=not yes))
+
+
+@app.command()
+def release(
+    source: Annotated[str, typer.Argument(help="The source topic, with its prefix.")],
+    reason: Annotated[str, typer.Option(help="Why; recorded with the release.")],
+) -> None:
+    """Let the clock go on without a source that is retired or stuck.
+
+    Recorded in the control topic. It ends by itself once ingress has passed what the source holds.
+    """
+    run(_release(source, reason))
+
+
+async def _status() -> None:
+    async with reach(settings()) as reached:
+        verdict = await _judged(reached)
+        table = Table("partition", "clock", "behind what can be promised", "settled")
+        for number in range(reached.catalogue.partitions):
+            position = await position_of(reached, number)
+            now = None if position is None else position.now
+            behind = verdict.t - now if isinstance(verdict, Promise) and now is not None else None
+            table.add_row(
+                str(number),
+                "not started" if now is None else rfc3339(now),
+                "–" if behind is None else f"{max(0, behind):,} s",
+                "–" if position is None else ("yes" if position.settled else "no"),
+            )
+        out.print(table)
+        out.print(_explained(verdict))
+
+
+def _explained(verdict: Promise | Held) -> str:
+    match verdict:
+        case Held(source):
+            name = "?" if source is None else f"{source[0]}, partition {source[1]}"
+            return (
+                f"The clock is held by {name}: ingress has not passed what it holds. Start "
+                "`tierstream worker ingress`, or, where the source is retired, run "
+                "`tierstream clock release SOURCE --reason …`."
+            )
+        case Promise(t, None):
+            return f"All that the sources took in before {rfc3339(t)} is in the log."
+        case Promise(t, (topic, number)):
+            return f"The clock follows {topic}, partition {number}: {rfc3339(t)} can be promised."
+
+
+async def _advance(to: int | None, *, ask: bool) -> None:
+    async with reach(settings()) as reached:
+        if to is None:
+            verdict = await _judged(reached)
+            if isinstance(verdict, Held):
+                raise CommandFailed(_explained(verdict))
+            to = verdict.t
+        latest = SystemClock().now() - SLACK_S
+        if to > latest:
+            raise CommandFailed(
+                f"{rfc3339(to)} lies ahead of the clock; give an instant up to {rfc3339(latest)}"
+            )
+        if ask:
+            typer.confirm(f"Move the clock of every partition to {rfc3339(to)}?", abort=True)
+        log = reached.catalogue.name(LOG)
+        ticks = [tick_append(log, number, to) for number in range(reached.catalogue.partitions)]
+        await reached.producer.deliver(ticks)
+        out.print(f"The clock goes to {rfc3339(to)} in {len(ticks)} partitions.")
+
+
+async def _release(source: str, reason: str) -> None:
+    async with reach(settings()) as reached:
+        if source not in reached.catalogue.sources:
+            raise CommandFailed(
+                f"{source} is no source; one of {', '.join(reached.catalogue.sources)}"
+            )
+        ends = await reached.positions.ends([source])
+        command = ClockReleased(
+            source, {number: end for (_, number), end in ends.items()}, getuser(), reason
+        )
+        entry = Entry(None, msgspec.json.encode(command))
+        await reached.producer.deliver([Append(reached.catalogue.name(CONTROL), 0, [entry])])
+        out.print(f"Released {source}: the clock goes on without it until ingress has passed it.")
+
+
+async def _judged(reached: Reach) -> Promise | Held:
+    """Look once at the sources, as a ticker that has just been started would."""
+    control = reached.catalogue.name(CONTROL)
+    observatory = Observatory(
+        reached.positions,
+        Releases(reached.log, control),
+        reached.catalogue.sources,
+        reached.ingress_group,
+        SystemClock(),
+    )
+    return Judge().judge(await observatory.sight())
+
+
+async def position_of(reached: Reach, partition: int) -> Position | None:
+    """Return a partition's position as the store has it; None before its first take-over."""
+    view = await reached.store.view(partition, [keys.POSITION])
+    value = view.values[0]
+    return None if value is None else msgspec.json.decode(value, type=Position)
+
+
+def _instant(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CommandFailed(
+            f"{text!r} is no instant; write it like 2026-08-02T16:00:00Z, with an offset"
+        )
+    return int(at.timestamp())

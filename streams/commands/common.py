@@ -1,0 +1,81 @@
+"""What the commands share: settings, clients, a place to print, and how a command fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rich.console import Console
+
+from models.errors import TierstreamError
+from streams.log.kafka import KafkaLog
+from streams.log.positions import KafkaPositions
+from streams.log.producer import KafkaProducer
+from streams.settings import Settings, load
+from streams.store.redis import RedisStore
+from streams.topics import Catalogue
+
+_T = TypeVar("_T")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class CommandFailed(TierstreamError):
+    """A command could not do what was asked; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The deployment that the settings name, and clients that connect when they are first used."""
+
+    settings: Settings
+    catalogue: Catalogue
+    log: KafkaLog
+    positions: KafkaPositions
+    producer: KafkaProducer
+    store: RedisStore
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """The options of every Kafka client."""
+        return self.settings.kafka.client_options()
+
+    @property
+    def ingress_group(self) -> str:
+        """The consumer group in which ingress commits its positions."""
+        return group_of(self.settings, "ingress")
+
+
+@asynccontextmanager
+async def reach(settings: Settings) -> AsyncIterator[Reach]:
+    """Open the clients, and close those that were used."""
+    client, bootstrap = settings.kafka.client_options(), settings.kafka.bootstrap
+    reached = Reach(
+        settings,
+        Catalogue.of(settings),
+        KafkaLog(bootstrap, client=client),
+        KafkaPositions(bootstrap, client=client),
+        KafkaProducer(bootstrap, client=client),
+        RedisStore(settings.redis.url, settings.app),
+    )
+    try:
+        yield reached
+    finally:
+        await reached.producer.close()
+        await reached.positions.close()
+        await reached.log.close()
+        await reached.store.close()
+
+
+def settings() -> Settings:
+    """Read the settings; raises BadSettings with every finding."""
+    return load()
+
+
+def run(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run a command's work to its end."""
+    return asyncio.run(work)

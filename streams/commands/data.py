@@ -1,0 +1,219 @@
+"""`tierstream publish`, `play`, `watch`, `replay`: events in, changes out, history again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from models.calendar import Calendar, calendar, rfc3339
+from streams.commands.common import CommandFailed, Reach, err, out, reach, run, settings
+from streams.commands.telling import TOLD, decoded, told
+from streams.jobs.play import Stage, play
+from streams.jobs.publish import CHUNK, BadLine, Mapped, SourceEvent, read, send
+from streams.jobs.replay import verify
+from streams.log.feed import kafka_feed
+
+_BAD_SHOWN_MAX = 20
+
+File = Annotated[Path, typer.Argument(help="JSONL or CSV, also .gz.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="CSV: FIELD=COLUMN; without any, columns are called as fields."),
+]
+Fixed = Annotated[
+    list[str] | None, typer.Option("--set", help="CSV: FIELD=VALUE, the same in every row.")
+]
+Zone = Annotated[
+    str | None, typer.Option(help="CSV: the time zone of instants that are written without one.")
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Send the good lines all the same.")]
+
+
+def publish(
+    file: File,
+    column: Columns = None,
+    fixed: Fixed = None,
+    zone: Zone = None,
+    skip_bad: SkipBad = False,  # noqa: FBT002 - typer's way of saying a flag
+) -> None:
+    """Validate a file of events, then send them to their source topics.
+
+    Nothing is sent while a line is bad; each bad line is named with its number and what is wrong.
+    """
+    mapped = _mapped(column, fixed, zone)
+    total = _checked(file, mapped, skip_bad=skip_bad)
+    run(_publish(_good(read(file, mapped)), total))
+
+
+def play_file(
+    file: File,
+    column: Columns = None,
+    fixed: Fixed = None,
+    zone: Zone = None,
+    skip_bad: SkipBad = False,  # noqa: FBT002
+    days_in: Annotated[
+        str, typer.Option(help="The rulebook's time zone: where days begin.")
+    ] = "UTC",
+) -> None:
+    """Play a file of past events in the order of their time, and move the clock along.
+
+    For backfills. Workers must run with TIERSTREAM_TICKER=off, since the player writes the clock.
+    """
+    mapped = _mapped(column, fixed, zone)
+    total = _checked(file, mapped, skip_bad=skip_bad)
+    run(_play(_good(read(file, mapped)), total, _calendar(days_in)))
+
+
+def watch(
+    start: Annotated[
+        bool, typer.Option("--from-start", help="Also what the topics already hold.")
+    ] = False,  # noqa: FBT002
+) -> None:
+    """Tell tier, churn-risk and segment changes as they come. Ctrl-C ends it."""
+    try:
+        run(_watch(from_start=start))
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
+def replay(
+    verified: Annotated[
+        bool, typer.Option("--verify", help="Compare with the digests that workers recorded.")
+    ] = False,  # noqa: FBT002
+) -> None:
+    """Reduce the log again from its start and prove that it gives the same states and outputs."""
+    if not verified:
+        raise CommandFailed("a replay only proves; run `tierstream replay --verify`")
+    run(_replay())
+
+
+def _mapped(column: list[str] | None, fixed: list[str] | None, zone: str | None) -> Mapped:
+    try:
+        zone_info = None if zone is None else ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise CommandFailed(f"unknown time zone {zone!r}; write one like Europe/London") from None
+    return Mapped(_pairs(column, "--column"), _pairs(fixed, "--set"), zone_info)
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given or ()]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise CommandFailed(f"{option} {name}{equals}{value} is incomplete; write FIELD=…")
+    return {name: value for name, _, value in pairs}
+
+
+def _calendar(zone: str) -> Calendar:
+    try:
+        return calendar(zone)
+    except ValueError as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _checked(file: Path, mapped: Mapped, *, skip_bad: bool) -> int:
+    """Validate every line; return how many are good."""
+    good, bad = 0, 0
+    for line in read(file, mapped):
+        if isinstance(line, BadLine):
+            bad += 1
+            if bad <= _BAD_SHOWN_MAX:
+                err.print(f"{file}:{line.number}: {line.message}", markup=False)
+        else:
+            good += 1
+    if bad and not skip_bad:
+        raise CommandFailed(
+            f"{bad:,} of {good + bad:,} lines are bad, and nothing was sent. "
+            "Correct them, or send only the good ones with --skip-bad"
+        )
+    if not good:
+        raise CommandFailed(f"{file} holds no good line; nothing was sent")
+    return good
+
+
+def _good(lines: Iterable[SourceEvent | BadLine]) -> Iterator[SourceEvent]:
+    return (line for line in lines if isinstance(line, SourceEvent))
+
+
+async def _publish(events: Iterator[SourceEvent], total: int) -> None:
+    async with reach(settings()) as reached:
+        partitions = await _partitions(reached)
+        with _progress() as bar:
+            task = bar.add_task("publishing", total=total)
+            while chunk := list(islice(events, CHUNK)):
+                await send(chunk, reached.producer, partitions, reached.catalogue.prefix)
+                bar.advance(task, len(chunk))
+    out.print(f"{total:,} events published.")
+
+
+async def _partitions(reached: Reach) -> dict[str, int]:
+    partitions: dict[str, int] = {}
+    for topic, _ in await reached.positions.ends(reached.catalogue.sources):
+        partitions[topic] = partitions.get(topic, 0) + 1
+    return partitions
+
+
+async def _play(events: Iterator[SourceEvent], total: int, zone: Calendar) -> None:
+    async with reach(settings()) as reached:
+        stage = Stage(reached.catalogue, reached.ingress_group, reached.producer, reached.positions)
+        with _progress() as bar:
+            task = bar.add_task("playing", total=total)
+
+            def show(count: int, at: int) -> None:
+                bar.update(task, advance=count, description=f"playing, {rfc3339(at)[:10]}")
+
+            await play(events, stage, zone, progress=show)
+    out.print(f"{total:,} events played.")
+
+
+async def _watch(*, from_start: bool) -> None:
+    async with reach(settings()) as reached:
+        names = {reached.catalogue.name(topic): topic for topic in TOLD}
+        bootstrap, client = reached.settings.kafka.bootstrap, reached.client
+        async with kafka_feed(bootstrap, list(names), from_start=from_start, client=client) as feed:
+            err.print("Watching for changes; Ctrl-C ends it.", style="dim")
+            while True:
+                for item in await feed.take():
+                    if item.record.value is not None:
+                        out.print(told(decoded(names[item.topic], item.record.value)))
+
+
+async def _replay() -> None:
+    async with reach(settings()) as reached:
+        catalogue, different = reached.catalogue, 0
+        for number in range(catalogue.partitions):
+            verdict = await verify(
+                reached.log, reached.settings.app, number, catalogue.partitions, catalogue.prefix
+            )
+            if verdict is None:
+                out.print(f"partition {number}: nothing settled yet")
+                continue
+            different += not verdict.equal
+            states, outputs = (
+                "equal" if equal else "DIFFERENT"
+                for equal in (verdict.states_equal, verdict.outputs_equal)
+            )
+            out.print(
+                f"partition {number}: {verdict.records:,} records, {verdict.customers:,} customers; "
+                f"states {states}, outputs {outputs}"
+            )
+    if different:
+        raise CommandFailed(
+            f"{different} partitions differ from their log. Was it concluded by another version? "
+            "Keep the log and the topics as they are, and report it"
+        )
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    )

@@ -1,0 +1,88 @@
+"""Changes told in one line each: who, from where to where, why, and what made it happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from models.decisions import AnyDecision, Cause, ChurnRiskChanged, SegmentChanged, TierChanged
+from models.money import MINOR_DIGITS
+from streams.outputs import CHURN_RISK, SEGMENT_CHANGED, TIER_CHANGED
+
+_TYPES: Mapping[str, type[AnyDecision]] = {
+    TIER_CHANGED: TierChanged,
+    CHURN_RISK: ChurnRiskChanged,
+    SEGMENT_CHANGED: SegmentChanged,
+}
+_CUSTOMER_WIDTH = 10
+_BECAUSE_MAX = 2
+_GOOD, _BAD, _PLAIN = "green", "red", "cyan"
+_DIGITS_USUAL = 2
+
+TOLD = tuple(_TYPES)
+"""The topics whose records can be told, without prefix."""
+
+
+def decoded(topic: str, value: bytes) -> AnyDecision:
+    """Return the change in a record of one of the `TOLD` topics (without prefix)."""
+    return msgspec.json.decode(value, type=_TYPES[topic])
+
+
+def told(change: AnyDecision) -> Text:
+    """Return a change as one line of styled text."""
+    match change:
+        case TierChanged():
+            what, style = (
+                f"{change.from_ or 'new'} → {change.to}",
+                _direction_style(change.direction),
+            )
+            why = "; ".join([change.reason.replace("_", " "), *_grounds(change.evidence)])
+        case ChurnRiskChanged():
+            what = f"churn risk {change.from_band or 'unknown'} → {change.to_band} ({change.score})"
+            style = _GOOD if change.to_band == "low" else _BAD
+            why = ", ".join(reason.code.replace("_", " ") for reason in change.reasons)
+        case SegmentChanged():
+            what = f"{change.dimension}: {change.from_ or 'unknown'} → {change.to or 'unknown'}"
+            style, why = _PLAIN, ""
+    return Text.assemble(
+        (change.occurred_at[:10], "dim"),
+        f"  {change.customer_id:<{_CUSTOMER_WIDTH}} ",
+        (f"{what:<34}", style),
+        f" {why or 'by rule'}",
+        (f"  ({_cause(change.cause)})", "dim"),
+    )
+
+
+def money(minor: int, currency: str) -> str:
+    """Write an amount with its currency: 1234567 GBP is `GBP 12,345.67`."""
+    digits = MINOR_DIGITS.get(currency, _DIGITS_USUAL)
+    return f"{currency} {minor / 10**digits:,.{digits}f}"
+
+
+def _direction_style(direction: str) -> str:
+    return {"up": _GOOD, "down": _BAD}.get(direction, _PLAIN)
+
+
+def _grounds(evidence: list[dict[str, Any]]) -> list[str]:
+    return [_ground(each) for each in evidence[:_BECAUSE_MAX]]
+
+
+def _ground(each: Mapping[str, Any]) -> str:
+    arguments = ", ".join(f"{name}={value}" for name, value in (each.get("args") or {}).items())
+    fact = f"{each['fact']}({arguments})" if arguments else str(each["fact"])
+    currency = each.get("currency")
+    value, bound = (each.get(name, each.get(f"{name}_minor")) for name in ("value", "bound"))
+    if currency is not None:
+        value, bound = (
+            money(amount, currency) if isinstance(amount, int) else amount
+            for amount in (value, bound)
+        )
+    shown = "unknown" if value is None else value
+    return f"{fact} {shown}, {'' if each.get('holds') else 'not '}{each.get('op', '')} {bound}"
+
+
+def _cause(cause: Cause) -> str:
+    return f"{cause.type} {cause.id}" if cause.kind == "event" else cause.type.replace("_", " ")

@@ -1,0 +1,1 @@
+"""Jobs that run once and end: publishing files, playing history."""

@@ -1,0 +1,139 @@
+"""Playing history: events in the order in which they happened, with the clock that belongs to them.
+
+The player is the ticker of what it plays (workers run with TIERSTREAM_TICKER=off meanwhile). It
+publishes the events of one local day, waits until ingress has passed them, and only then moves the
+clock of every partition to the next day that has events. So each event is concluded on its own day,
+and whoever falls silent is noticed on the day on which that happens. A last tick beyond the data
+fires the timers that are still set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from models.calendar import DAY_S, Calendar
+from models.errors import TierstreamError
+from streams.errors import Unavailable
+from streams.jobs.publish import CHUNK, SourceEvent, send
+from streams.log.positions import Position, Positions, SourcePartition
+from streams.log.producer import Producer
+from streams.ticker import tick_append
+from streams.topics import CONTROL, LOG, SOURCES, Catalogue
+
+_LOOK_EVERY_S = 0.01
+_STANDSTILL_S_MAX = 60.0
+
+
+class Unplayable(TierstreamError):
+    """Events that have no place in a history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a history is played: a deployment, and who reaches it."""
+
+    catalogue: Catalogue
+    ingress_group: str
+    producer: Producer
+    positions: Positions
+
+    async def tick(self, t: int) -> None:
+        """Move the clock of every partition to `t` (seconds since 1970, UTC).
+
+        Raises:
+            Unavailable: the ticks are in doubt; writing them again is harmless.
+        """
+        log, partitions = self.catalogue.name(LOG), self.catalogue.partitions
+        await self.producer.deliver([tick_append(log, number, t) for number in range(partitions)])
+
+    async def passed(self) -> None:
+        """Wait until ingress has passed all that the sources hold now.
+
+        Raises:
+            Unavailable: ingress stood still for a minute.
+        """
+        ends = await self.positions.ends(self.catalogue.sources)
+        waited_s, before = 0.0, None
+        while lag := _lag(ends, passed := await self.positions.committed(self.ingress_group)):
+            if passed != before:
+                waited_s, before = 0.0, passed
+            if waited_s > _STANDSTILL_S_MAX:
+                (topic, number), records = next(iter(lag.items()))
+                raise Unavailable(
+                    f"ingress stands still, {records:,} records before the end of {topic}, "
+                    f"partition {number}. Is `tierstream worker ingress` running?"
+                )
+            await asyncio.sleep(_LOOK_EVERY_S)
+            waited_s += _LOOK_EVERY_S
+
+
+async def play(
+    events: Iterable[SourceEvent],
+    stage: Stage,
+    zone: Calendar,
+    *,
+    beyond_days: int = 400,
+    progress: Callable[[int, int], None] = lambda _events, _at: None,
+) -> None:
+    """Play `events` (in any order) in the order of their time, one local day of `zone` at a time.
+
+    The last tick lies `beyond_days` days after the last day. `progress` is told after each day how
+    many events it had and when the next one begins.
+
+    Raises:
+        Unplayable: there are no events, or some that concern every customer.
+        Unavailable: a delivery is in doubt, or ingress stands still.
+    """
+    days = _by_day(events, zone)
+    counts = await _partition_counts(stage)
+    for index, (day, of_day) in enumerate(days):
+        await stage.tick(zone.start(day))
+        for first in range(0, len(of_day), CHUNK):
+            chunk = of_day[first : first + CHUNK]
+            await send(chunk, stage.producer, counts, stage.catalogue.prefix)
+        await stage.passed()
+        following = days[index + 1][0] if index + 1 < len(days) else day + 1
+        progress(len(of_day), zone.start(following))
+    await stage.tick(zone.start(days[-1][0] + 1) + beyond_days * DAY_S)
+
+
+def _by_day(
+    events: Iterable[SourceEvent], zone: Calendar
+) -> list[tuple[int, Sequence[SourceEvent]]]:
+    dated = []
+    for event in events:
+        if event.occurred_at is None:
+            raise Unplayable(
+                f"a record for {event.topic} concerns every customer; publish it before playing "
+                "(rulebooks: `tierstream rules activate`)"
+            )
+        dated.append((event.occurred_at, event))
+    if not dated:
+        raise Unplayable("there are no events to play")
+    dated.sort(key=lambda each: each[0])
+    return [
+        (day, [event for _, event in group])
+        for day, group in groupby(dated, key=lambda each: zone.day(each[0]))
+    ]
+
+
+async def _partition_counts(stage: Stage) -> dict[str, int]:
+    names = [stage.catalogue.name(name) for name in (*SOURCES, CONTROL)]
+    counts: dict[str, int] = dict.fromkeys(names, 0)
+    for topic, _ in await stage.positions.ends(names):
+        counts[topic] += 1
+    return counts
+
+
+def _lag(
+    ends: dict[SourcePartition, int], passed: dict[SourcePartition, Position]
+) -> dict[SourcePartition, int]:
+    offsets = {source: position.offset for source, position in passed.items()}
+    return {
+        source: end - offsets.get(source, 0)
+        for source, end in ends.items()
+        if end > offsets.get(source, 0)
+    }

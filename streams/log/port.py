@@ -1,0 +1,87 @@
+"""The log as the partition protocol sees it: read committed records, append in one transaction.
+
+Both implementations (`kafka`, `memory`) pass one contract suite, and the simulation brings a third
+that loses replies. Every method may raise `Unavailable`: the outcome of that call is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, Protocol
+
+BATCH_BYTES_MAX = 900_000  # a record batch stays below the broker's default limit of 1 MiB
+
+
+class Record(NamedTuple):
+    """A committed record. `timestamp` is the broker's append time in seconds."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Entry(NamedTuple):
+    """A record to append."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Append(NamedTuple):
+    """Entries for one partition of one topic, in order."""
+
+    topic: str
+    partition: int
+    entries: Sequence[Entry]
+
+
+class Bounds(NamedTuple):
+    """`start`: the first offset still held. `end`: one past the last committed record."""
+
+    start: int
+    end: int
+
+
+class Writer(Protocol):
+    """A fenced transactional producer: one partition's only writer, until a newer one starts."""
+
+    async def transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
+        """Append all or nothing; return each append's last offset (of its last entry).
+
+        A batch is split below `BATCH_BYTES_MAX`. Every send is confirmed before the commit is asked for.
+
+        Raises:
+            Fenced: a newer writer with this transactional id exists; nothing became visible.
+            Rejected: the log refuses an entry for ever (too large); the transaction was aborted.
+            Unavailable: the outcome is unknown; only a new writer can tell.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give the connection back; never raises, never waits longer than a bounded time."""
+        ...
+
+
+class Log(Protocol):
+    """Committed records by topic and partition."""
+
+    async def fence(self, transactional_id: str) -> Writer:
+        """Start a writer; the predecessor's open transaction is ended and it is fenced."""
+        ...
+
+    async def bounds(self, topic: str, partition: int) -> Bounds:
+        """Return what the partition holds, as a reader of committed records sees it."""
+        ...
+
+    def read(
+        self, topic: str, partition: int, start: int, end: int, chunk_max: int = 1_000
+    ) -> AsyncIterator[tuple[Sequence[Record], int]]:
+        """Yield (records, position after them) from `start` until the position reaches `end`.
+
+        Offsets may jump: markers and aborted records occupy them. A yield may hold no records where
+        only the position moved. Chunks hold at most `chunk_max` records.
+        """
+        ...

@@ -1,0 +1,123 @@
+"""Where topics end, and how far a consumer group has come: what the clock and the player ask.
+
+Every method may raise `Unavailable`: nothing was learnt, ask again later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from streams.errors import Unavailable
+from streams.log.topic_ids import topic_id
+
+_ANSWER_S_MAX = 15.0
+_CLOSE_S_MAX = 5.0
+
+SourcePartition = tuple[str, int]  # topic, partition
+
+
+class Position(NamedTuple):
+    """How far a group has come: the next offset to process, and the note committed with it."""
+
+    offset: int
+    note: str
+
+
+class Positions(Protocol):
+    """Ends of topics and positions of consumer groups."""
+
+    async def ends(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
+        """Return every partition's end: one past the last committed record.
+
+        Raises:
+            Unavailable: also where one of the topics does not exist.
+        """
+        ...
+
+    async def committed(self, group: str) -> dict[SourcePartition, Position]:
+        """Return the positions that the group has committed; leave out partitions without one."""
+        ...
+
+    async def identity(self, topic: str) -> str:
+        """Return what tells a topic from a later one of the same name."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back; never raises, never waits longer than a bounded time."""
+        ...
+
+
+class KafkaPositions:
+    """Asks the brokers. Connections are opened at the first question, and anew after a failure."""
+
+    def __init__(self, bootstrap: str, *, client: Mapping[str, Any] | None = None) -> None:
+        self._options = {**(client or {}), "bootstrap_servers": bootstrap}
+        self._admin: AIOKafkaAdminClient | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+        self._lock = asyncio.Lock()
+
+    async def ends(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
+        """See `Positions.ends`. Read-committed: a transaction under way is not yet taken in."""
+        async with self._asking("the ends of topics"):
+            if self._consumer is None:
+                self._consumer = AIOKafkaConsumer(
+                    **self._options, isolation_level="read_committed", enable_auto_commit=False
+                )
+                await self._consumer.start()
+            partitions = []
+            for topic in topics:
+                # Waits for the topic's metadata, so that a new topic is not taken for an empty one.
+                known = await self._consumer._client._wait_on_metadata(topic)  # noqa: SLF001
+                partitions += [TopicPartition(topic, number) for number in known]
+            ends = await self._consumer.end_offsets(partitions)
+            return {(tp.topic, tp.partition): end for tp, end in ends.items()}
+
+    async def committed(self, group: str) -> dict[SourcePartition, Position]:
+        """See `Positions.committed`."""
+        async with self._asking(f"the positions of group {group}"):
+            offsets = await (await self._administrator()).list_consumer_group_offsets(group)
+            return {
+                (tp.topic, tp.partition): Position(at.offset, at.metadata)
+                for tp, at in offsets.items()
+                if at.offset >= 0
+            }
+
+    async def identity(self, topic: str) -> str:
+        """See `Positions.identity`: the id that the broker drew when the topic was created."""
+        async with self._asking(f"the id of topic {topic}"):
+            return await topic_id(await self._administrator(), topic)
+
+    async def close(self) -> None:
+        """See `Positions.close`."""
+        admin, consumer = self._admin, self._consumer
+        self._admin = self._consumer = None
+        try:
+            async with asyncio.timeout(_CLOSE_S_MAX):
+                if admin is not None:
+                    await admin.close()
+                if consumer is not None:
+                    await consumer.stop()
+        except (KafkaError, TimeoutError, OSError):
+            return  # only reads were under way
+
+    @asynccontextmanager
+    async def _asking(self, what: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(_ANSWER_S_MAX), self._lock:
+                yield
+        except (KafkaError, TimeoutError, OSError) as error:
+            await self.close()
+            raise Unavailable(f"Kafka did not tell {what}: {error!r}") from error
+
+    async def _administrator(self) -> AIOKafkaAdminClient:
+        if self._admin is None:
+            self._admin = AIOKafkaAdminClient(**self._options)
+            await self._admin.start()
+        return self._admin

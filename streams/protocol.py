@@ -1,0 +1,98 @@
+"""What the partition protocol needs of its surroundings: settings, membership, an observer.
+
+These are arguments of `Partition`; the shell (Faust, metrics) implements them, tests bring their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.errors import Reason
+from streams.batch import Ledger
+from streams.errors import Doubt
+from streams.log.port import Writer
+from streams.store.port import View
+
+
+class Membership(Protocol):
+    """What the consumer group says of us."""
+
+    async def confirmed(self) -> bool:
+        """Tell whether the group coordinator accepted a heartbeat of ours just now."""
+        ...
+
+
+class Observer(Protocol):
+    """What is told about a partition, once a batch or a take-over; implemented by the metrics."""
+
+    def taken_over(self, partition: int, seconds: float, restored: int, *, wiped: bool) -> None:
+        """The partition was taken over; `restored` records were applied to the store."""
+        ...
+
+    def batch(
+        self, partition: int, records: int, seconds: float, outputs: Mapping[str, int]
+    ) -> None:
+        """A batch was committed, with the number of outputs by topic."""
+        ...
+
+    def dead_letters(self, partition: int, reasons: Sequence[Reason]) -> None:
+        """Records were set aside."""
+        ...
+
+    def timers(self, partition: int, fired: int) -> None:
+        """Customers were concluded although no record was about them."""
+        ...
+
+    def doubted(self, partition: int, reason: str) -> None:
+        """What we held could not be trusted any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionSettings:
+    """What the protocol needs to know of the application."""
+
+    app: str
+    partitions: int
+    prefix: str = ""  # of topic names
+    batch_max: int = 1_000
+    delete_retention_s: int = 7 * 86_400  # of the changelog's tombstones
+
+
+@dataclass(slots=True)
+class Held:
+    """What is held of a partition between a take-over and the next doubt."""
+
+    writer: Writer
+    owner: str
+    applied: int
+    origin: str
+    ledger: Ledger
+    cursor: int = 0  # of the pass that looks for unseated states
+    quiet_at: int | None = None  # nobody in the due index is due at this clock
+
+
+class Spoilt(Doubt):
+    """The store lost single fields: nothing in it can be trusted, it has to be wiped."""
+
+
+def checked(held: Held, view: View) -> list[bytes | None]:
+    """Return what was read, unless the store is not what we left there.
+
+    Raises:
+        Doubt: it has a newer owner, or went back in time.
+        Spoilt: it holds more or less than was written.
+    """
+    meta = view.meta
+    if meta.owner != held.owner or meta.applied != held.applied:
+        message = "the store has a newer owner, or went back in time"
+        raise Doubt(message)
+    if (meta.fields, meta.dues) != (view.fields, view.dues):
+        message = (
+            f"the store holds {view.fields} fields and {view.dues} dues instead of "
+            f"{meta.fields} and {meta.dues}"
+        )
+        raise Spoilt(message)
+    return view.values

@@ -1,0 +1,270 @@
+"""Every setting, in one frozen tree, and the only reader of the environment.
+
+A variable is `TIERSTREAM_`, the group, `_`, the name: `TIERSTREAM_KAFKA_BOOTSTRAP`,
+`TIERSTREAM_GROUP_INSTANCE_ID`. Units are in the names. `load` checks each value, the relations
+between values, and that no variable is misspelled, and reports everything it finds at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import ssl
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.errors import TierstreamError
+
+PREFIX = "TIERSTREAM_"
+HEARTBEATS_PER_SESSION_MIN = 3
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
+TopicPrefix = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9.-]{0,99})?$")]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Seconds = Annotated[float, Field(gt=0, le=3_600)]
+
+
+class BadSettings(TierstreamError):
+    """Settings that cannot work; the message names each variable, what is wrong, and the mend."""
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Kafka(_Group):
+    """The broker, and how to prove who we are to it."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+    request_timeout_s: Seconds = 20.0
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether the broker asks for a user name and a password."""
+        return self.security_protocol.startswith("SASL")
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """Return the context of an encrypted connection; None where it is not encrypted.
+
+        Raises OSError where one of the files cannot be read.
+        """
+        if not self.security_protocol.endswith("SSL"):
+            return None
+        context = ssl.create_default_context(cafile=self.ssl_cafile)
+        if self.ssl_certfile is not None:
+            context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile)
+        return context
+
+    def client_options(self) -> dict[str, Any]:
+        """Return the keyword arguments with which every aiokafka client is made."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap,
+            "security_protocol": self.security_protocol,
+            "ssl_context": self.ssl_context(),
+            "request_timeout_ms": int(self.request_timeout_s * 1_000),
+        }
+        if self.uses_sasl and self.sasl_password is not None:
+            options |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.sasl_username,
+                "sasl_plain_password": self.sasl_password.get_secret_value(),
+            }
+        return options
+
+
+class Redis(_Group):
+    """The state store; credentials and encryption (`rediss://`) are part of the URL."""
+
+    url: str = "redis://127.0.0.1:6379/0"
+
+
+class Topic(_Group):
+    """What topics are called and how they are made."""
+
+    prefix: TopicPrefix = ""
+    replication: Annotated[int, Field(ge=1, le=9)] | None = None  # None: 3, or as many as brokers
+    log_retention_days: Annotated[int, Field(ge=1)] = 400
+    output_retention_days: Annotated[int, Field(ge=1)] = 30
+    delete_retention_days: Annotated[int, Field(ge=1)] = 7
+
+
+class Group(_Group):
+    """Membership of the consumer group.
+
+    An instance id makes it static: a restart within the session time-out takes its partitions back
+    at once.
+    """
+
+    instance_id: Name | None = None
+    session_timeout_s: Seconds = 8.0
+    heartbeat_interval_s: Seconds = 2.0
+    rebalance_timeout_s: Seconds = 30.0
+    commit_interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 100
+
+
+class Batch(_Group):
+    """How much one transaction takes, and how long it may wait and last."""
+
+    records_max: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    linger_ms: Annotated[int, Field(ge=0, le=1_000)] = 10
+    timeout_s: Seconds = 10.0
+    transaction_timeout_s: Seconds = 30.0
+    fetch_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 100
+    fetch_bytes_max: Annotated[int, Field(ge=16_384)] = 262_144
+
+
+class Ingress(_Group):
+    """When refused input stops ingress: the share of the recent records of a topic."""
+
+    bad_share_max: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+
+class Worker(_Group):
+    """When a worker gives itself up."""
+
+    stall_limit_s: Seconds = 30.0
+    stop_deadline_s: Seconds = 15.0
+
+
+class Web(_Group):
+    """Where `/metrics`, `/livez` and `/readyz` are. Port 0 takes a free one and logs it."""
+
+    host: str = "127.0.0.1"
+    port: Port | None = None  # None: the role's own
+
+
+class Log(_Group):
+    """What the process writes about itself."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(BaseSettings):
+    """All of it. `app` names the deployment: groups, transactions, output ids and Redis keys."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+    app: Name = "tierstream"
+    partitions: Annotated[int, Field(ge=1, le=1_000)] = 4
+    ticker: Literal["on", "off"] = "on"  # off: whoever plays history writes the ticks
+    kafka: Kafka = Kafka()
+    redis: Redis = Redis()
+    topic: Topic = Topic()
+    group: Group = Group()
+    batch: Batch = Batch()
+    ingress: Ingress = Ingress()
+    worker: Worker = Worker()
+    web: Web = Web()
+    log: Log = Log()
+
+
+def load() -> Settings:
+    """Read the settings from the environment.
+
+    Raises BadSettings with every finding: a variable that nobody reads, a value out of range, a
+    broken relation.
+    """
+    if findings := list(_misspelled()):
+        raise BadSettings("\n".join(findings))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise BadSettings("\n".join(_refused(error))) from error
+    if findings := list(broken_relations(settings)):
+        raise BadSettings("\n".join(findings))
+    return settings
+
+
+def variables() -> Iterator[str]:
+    """Name every variable that `load` reads."""
+    for name, field in Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, _Group):
+            yield from (_variable(name, inner) for inner in kind.model_fields)
+        else:
+            yield _variable(name)
+
+
+def broken_relations(settings: Settings) -> Iterator[str]:
+    """Say which values do not go together, and what to do about each pair."""
+    group, batch, kafka = settings.group, settings.batch, settings.kafka
+    if group.heartbeat_interval_s * HEARTBEATS_PER_SESSION_MIN >= group.session_timeout_s:
+        yield (
+            f"{_variable('group', 'heartbeat_interval_s')}={group.heartbeat_interval_s:g} must be "
+            f"below a third of {_variable('group', 'session_timeout_s')}="
+            f"{group.session_timeout_s:g}, so that one lost heartbeat costs nothing: "
+            f"lower it to {group.session_timeout_s / 4:g}"
+        )
+    yield from _in_order(
+        ("batch", "timeout_s", batch.timeout_s),
+        ("batch", "transaction_timeout_s", batch.transaction_timeout_s),
+        "the broker would abort a transaction that is still being written",
+    )
+    yield from _in_order(
+        ("batch", "timeout_s", batch.timeout_s),
+        ("group", "rebalance_timeout_s", group.rebalance_timeout_s),
+        "a rebalance waits for the batch under way",
+    )
+    yield from _in_order(
+        ("batch", "timeout_s", batch.timeout_s),
+        ("worker", "stall_limit_s", settings.worker.stall_limit_s),
+        "one slow batch would end the worker",
+    )
+    yield from _in_order(
+        ("group", "session_timeout_s", group.session_timeout_s),
+        ("kafka", "request_timeout_s", kafka.request_timeout_s),
+        "joining a group takes up to a session",
+    )
+    if kafka.uses_sasl and (kafka.sasl_username is None or kafka.sasl_password is None):
+        yield (
+            f"{_variable('kafka', 'security_protocol')}={kafka.security_protocol} needs "
+            f"{_variable('kafka', 'sasl_username')} and {_variable('kafka', 'sasl_password')}: "
+            "set both"
+        )
+
+
+def _in_order(
+    lower: tuple[str, str, float], upper: tuple[str, str, float], why: str
+) -> Iterator[str]:
+    if lower[2] >= upper[2]:
+        yield (
+            f"{_variable(*lower[:2])}={lower[2]:g} must be below {_variable(*upper[:2])}="
+            f"{upper[2]:g}, otherwise {why}: lower the first or raise the second"
+        )
+
+
+def _misspelled() -> Iterator[str]:
+    known = list(variables())
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "remove it"
+            yield f"{name} is no setting of Tierstream: {hint}"
+
+
+def _refused(error: ValidationError) -> Iterator[str]:
+    for finding in error.errors():
+        name = _variable(*(str(part) for part in finding["loc"][:2]))
+        yield f"{name}={finding['input']!r} is refused: {finding['msg']}"
+
+
+def _variable(*path: str) -> str:
+    return PREFIX + "_".join(path).upper()

@@ -1,0 +1,1 @@
+"""The state store: a port, Redis behind it, and a second implementation in memory."""

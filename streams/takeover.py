@@ -1,0 +1,185 @@
+"""Steps 1 to 4 of the protocol: become a partition's only owner, and know where it stands.
+
+The steps are numbered in `partition`. Whatever the store says is checked against the changelog, which
+alone says where the partition stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from rules.eras import EngineTooOld, Era, EraRecord
+from rules.reduce import look_at
+from streams.batch import START, Ledger, Position
+from streams.clock import Clock
+from streams.errors import Doubt, Fenced, Halt
+from streams.log.port import Append, Bounds, Entry, Log, Record, Writer
+from streams.outputs import LOG, STATE
+from streams.protocol import Held, Membership, PartitionSettings, Spoilt, checked
+from streams.store import keys
+from streams.store.port import Store, Step
+
+RESTORE_CHUNK = 1_000
+_ANEW = "restore the topic, or start anew under another app name"
+
+
+class Head(msgspec.Struct, array_like=True, frozen=True):
+    """The first fields of a packed state: all that the due index and re-seating need."""
+
+    era: int | None = None
+    due: int | None = None
+
+
+head = msgspec.msgpack.Decoder(Head).decode
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """One attempt to own a partition. `wipe`: do not trust what the store holds."""
+
+    number: int
+    log: Log
+    store: Store
+    settings: PartitionSettings
+    clock: Clock
+    membership: Membership
+    draw: Callable[[], str]
+    wipe: bool = False
+
+    async def run(self) -> tuple[Held, int, bool]:
+        """Return what is held now, how many records were restored, and whether all was wiped.
+
+        Raises:
+            Doubt: try again a little later.
+            Halt: going on would be wrong; the message says what to do.
+        """
+        if not await self.membership.confirmed():
+            message = "the group coordinator does not confirm our membership"
+            raise Doubt(message)
+        writer = await self.log.fence(f"{self.settings.app}-{self.number}")
+        try:
+            held, restored, wiped = await self._restore(writer)
+            held.ledger = await self._ledger(held)
+            await self._check_log(held)
+        except BaseException:
+            await writer.close()
+            raise
+        return held, restored, wiped
+
+    async def _restore(self, writer: Writer) -> tuple[Held, int, bool]:
+        """Steps 2 and 3: claim the store and bring it up to the changelog's end."""
+        topic = self.settings.prefix + STATE
+        owner = self.draw()
+        before = await self.store.claim(self.number, owner)
+        bounds = await self.log.bounds(topic, self.number)
+        origin = await self._origin(topic, bounds)
+        if origin is None:
+            origin = await self._found(writer, topic)
+            bounds = await self.log.bounds(topic, self.number)
+        age_s = self.clock.now() - before.applied_at
+        wiped = (
+            self.wipe
+            or before.origin != origin
+            or not bounds.start < before.applied <= bounds.end
+            # Tombstones that the store has not seen may have been compacted away by now.
+            or age_s > self.settings.delete_retention_s // 2
+        )
+        applied = 0 if wiped else before.applied
+        if wiped and not await self.store.wipe(self.number, owner):
+            message = "a newer owner claimed the store while it was to be wiped"
+            raise Fenced(message)
+        position, restored = START, 0
+        async for records, _ in self.log.read(
+            topic, self.number, max(bounds.start, applied - 1), bounds.end, RESTORE_CHUNK
+        ):
+            for record in records:
+                if record.key == keys.POSITION and record.value is not None:
+                    position = msgspec.json.decode(record.value, type=Position)
+            fresh = [r for r in records if r.offset >= applied]
+            if fresh:
+                await self._apply(owner, applied, origin, fresh)
+                applied, restored = fresh[-1].offset + 1, restored + len(fresh)
+        if position is START:
+            # A newer owner has moved on, and compaction took the position that was newest before.
+            message = "the changelog moved on while it was read"
+            raise Doubt(message)
+        return Held(writer, owner, applied, origin, Ledger(position)), restored, wiped
+
+    async def _found(self, writer: Writer, topic: str) -> str:
+        """Begin an empty changelog: its identity first, then the position before everything."""
+        origin = self.draw()
+        start = msgspec.structs.replace(START, partitions=self.settings.partitions)
+        entries = [
+            Entry(keys.ORIGIN, origin.encode()),
+            Entry(keys.POSITION, msgspec.json.encode(start)),
+        ]
+        await writer.transact([Append(topic, self.number, entries)])
+        return origin
+
+    async def _origin(self, topic: str, bounds: Bounds) -> str | None:
+        """Return the identity with which the changelog begins, None where it holds no record."""
+        reading = self.log.read(topic, self.number, bounds.start, bounds.end, 1)
+        async for records, _ in reading:
+            for record in records:
+                if record.key == keys.ORIGIN and record.value is not None:
+                    return record.value.decode()
+                message = f"{topic}-{self.number} does not begin with its origin; it was truncated"
+                raise Halt(f"{message}; {_ANEW}")
+        return None
+
+    async def _apply(
+        self, owner: str, applied: int, origin: str, records: Sequence[Record]
+    ) -> None:
+        fields = {r.key: r.value for r in records if r.key is not None and r.value is not None}
+        dues: dict[bytes, int | None] = {}
+        for name, value in fields.items():
+            customer = keys.customer_of(name)
+            if customer is not None:
+                dues[customer] = look_at(customer, head(value).due)
+        last = records[-1]
+        step = Step(last.offset + 1, last.timestamp, origin, fields, dues)
+        if not await self.store.apply(self.number, owner, applied, step):
+            message = "a newer owner claimed the store while it was restored"
+            raise Fenced(message)
+
+    async def _ledger(self, held: Held) -> Ledger:
+        """Read source marks and eras from the store, which mirrors the changelog now."""
+        names = [keys.SOURCES, keys.BOOK]
+        listed = checked(held, await self.store.view(self.number, names))
+        sources = msgspec.json.decode(listed[0] or b"[]", type=list[tuple[str, int]])
+        slots = msgspec.json.decode(listed[1] or b"[]", type=tuple[int, ...])
+        names = [keys.source_field(*at) for at in sources] + [keys.era_field(s) for s in slots]
+        values = checked(held, await self.store.view(self.number, names))
+        present = [value for value in values if value is not None]
+        if len(present) < len(names):
+            message = "the store lost a source mark or an era"
+            raise Spoilt(message)
+        marks = {at: int(value) for at, value in zip(sources, present, strict=False)}
+        try:
+            eras = tuple(
+                Era(msgspec.json.decode(value, type=EraRecord)) for value in present[len(sources) :]
+            )
+        except EngineTooOld as error:
+            raise Halt(str(error)) from error
+        return Ledger(held.ledger.position, marks, eras, slots)
+
+    async def _check_log(self, held: Held) -> None:
+        """Step 4: the position must lie within a log of the same shape."""
+        position, partitions = held.ledger.position, self.settings.partitions
+        if position.partitions != partitions:
+            message = (
+                f"this log was begun with {position.partitions} partitions and is now read with "
+                f"{partitions}; the number is fixed for a log's life: set it back"
+            )
+            raise Halt(message)
+        bounds = await self.log.bounds(self.settings.prefix + LOG, self.number)
+        if not bounds.start <= position.next <= bounds.end:
+            checked(held, await self.store.view(self.number, []))  # a newer owner may have moved on
+            message = (
+                f"the next record to take is {position.next}, but {LOG}-{self.number} holds "
+                f"{bounds.start} to {bounds.end}: it was truncated or made anew"
+            )
+            raise Halt(f"{message}; {_ANEW}")

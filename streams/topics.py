@@ -1,0 +1,255 @@
+"""The catalogue of topics: every name, partition count and configuration, made and checked here.
+
+Topics are made by an explicit command, never by being written to. A worker compares what it finds
+with the catalogue before it starts, and stops with every difference named: most of them (a second
+partition count, compaction of the log, a producer's time stamps) would not fail, but quietly be
+wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from streams.errors import Halt, Unavailable
+from streams.settings import Settings
+
+LOG = "segment.log.v1"
+STATE = "segment.state.v1"
+CONTROL = "segment.control.v1"
+TIER_CURRENT = "segment.tier-current.v1"
+OUTPUTS = (
+    "segment.tier-changed.v1",
+    "segment.tier-warning.v1",
+    "segment.churn-risk.v1",
+    "segment.changed.v1",
+    "segment.action-requested.v1",
+)
+SOURCES = (
+    "customer.purchase.v1",
+    "customer.feedback.v1",
+    "customer.complaint.v1",
+    "customer.profile.v1",
+    "customer.engagement.v1",
+)
+DEAD_LETTER_SUFFIX = ".dlq"
+
+_DAY_MS = 86_400_000
+_UNLIMITED = "-1"
+_MESSAGE_BYTES_MAX = 1_048_588  # Kafka's own default of max.message.bytes
+_REPLICATION_MAX = 3
+_AT_LEAST = frozenset({"retention.ms", "delete.retention.ms", "max.message.bytes"})
+_AT_MOST = frozenset({"segment.bytes", "min.cleanable.dirty.ratio"})
+_ANSWER_S_MAX = 30.0
+
+
+class Topic(NamedTuple):
+    """What a topic must be. `partitions` None: any; then `partitions_made` are made."""
+
+    name: str
+    partitions: int | None
+    config: Mapping[str, str]
+    partitions_made: int
+
+
+class Finding(NamedTuple):
+    """One difference between a topic and the catalogue, with the mend."""
+
+    topic: str
+    problem: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.problem}; {self.mend}"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The topics of one deployment."""
+
+    prefix: str
+    partitions: int
+    log_retention_days: int
+    output_retention_days: int
+    delete_retention_days: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Catalogue:
+        """Return the catalogue that the settings ask for."""
+        topic = settings.topic
+        return cls(
+            topic.prefix,
+            settings.partitions,
+            topic.log_retention_days,
+            topic.output_retention_days,
+            topic.delete_retention_days,
+        )
+
+    def name(self, topic: str) -> str:
+        """Return a topic's name in this deployment."""
+        return self.prefix + topic
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What ingress reads: the customers' topics and the control topic."""
+        return tuple(map(self.name, (*SOURCES, CONTROL)))
+
+    def topics(self) -> tuple[Topic, ...]:
+        """Return everything that must exist."""
+        made, days = self.partitions, _DAY_MS
+        delete = {"cleanup.policy": "delete"}
+        compact = {
+            "cleanup.policy": "compact",
+            "segment.bytes": str(64 << 20),
+            "min.cleanable.dirty.ratio": "0.2",
+            "delete.retention.ms": str(self.delete_retention_days * days),
+        }
+        log = delete | {
+            "retention.ms": str(self.log_retention_days * days),
+            "message.timestamp.type": "LogAppendTime",
+        }
+        output = delete | {"retention.ms": str(self.output_retention_days * days)}
+        letters = delete | {"max.message.bytes": str(2 * _MESSAGE_BYTES_MAX)}
+        return (
+            *(Topic(self.name(name), None, {}, made) for name in SOURCES),
+            Topic(self.name(CONTROL), 1, delete | {"retention.ms": _UNLIMITED}, 1),
+            Topic(self.name(LOG), made, log, made),
+            Topic(self.name(STATE), made, compact, made),
+            *(Topic(self.name(name), made, output, made) for name in OUTPUTS),
+            Topic(self.name(TIER_CURRENT), made, compact, made),
+            *(
+                Topic(self.name(name) + DEAD_LETTER_SUFFIX, None, letters, made)
+                for name in (*SOURCES, CONTROL, LOG)
+            ),
+        )
+
+
+async def create(settings: Settings) -> list[str]:
+    """Make the topics that are missing; return their names. What is there is left as it is.
+
+    Raises Unavailable where the broker does not answer, Halt where it refuses.
+    """
+    async with _admin(settings) as admin:
+        existing = set(await admin.list_topics())
+        brokers = len((await admin.describe_cluster())["brokers"])
+        replication = settings.topic.replication or min(_REPLICATION_MAX, brokers)
+        missing = [each for each in Catalogue.of(settings).topics() if each.name not in existing]
+        common = {
+            "min.insync.replicas": str(max(1, replication - 1)),
+            "unclean.leader.election.enable": "false",
+        }
+        made = [
+            NewTopic(
+                each.name,
+                each.partitions_made,
+                replication,
+                topic_configs={**common, **each.config},
+            )
+            for each in missing
+        ]
+        if made:
+            _raise_refusals((await admin.create_topics(made)).topic_errors)
+    return [each.name for each in missing]
+
+
+async def check(settings: Settings) -> list[Finding]:
+    """Compare the cluster with the catalogue; an empty list means that all is well.
+
+    Raises Unavailable where the broker does not answer.
+    """
+    topics = Catalogue.of(settings).topics()
+    async with _admin(settings) as admin:
+        counts = {
+            each["topic"]: len(each["partitions"])
+            # All that there are: asking for a topic by name could bring it into being.
+            for each in await admin.describe_topics()
+        }
+        present = [topic for topic in topics if topic.name in counts]
+        configs = await _configs(admin, [topic.name for topic in present])
+    findings = [
+        Finding(topic.name, "does not exist", "run `tierstream topics create`")
+        for topic in topics
+        if topic.name not in counts
+    ]
+    for topic in present:
+        findings += differences(topic, counts[topic.name], configs[topic.name])
+    return findings
+
+
+def differences(topic: Topic, partitions: int, config: Mapping[str, str]) -> list[Finding]:
+    """Compare one topic's partition count and configuration with what they must be."""
+    findings = []
+    if topic.partitions not in {None, partitions}:
+        findings.append(
+            Finding(
+                topic.name,
+                f"has {partitions} partitions instead of {topic.partitions}",
+                f"set TIERSTREAM_PARTITIONS={partitions} if that is the count it was made with, "
+                "or delete the topic while it is empty and run `tierstream topics create`",
+            )
+        )
+    for key, wanted in topic.config.items():
+        found = config.get(key)
+        if found is None or not _satisfies(key, found, wanted):
+            bound = "at least " if key in _AT_LEAST else "at most " if key in _AT_MOST else ""
+            findings.append(
+                Finding(
+                    topic.name,
+                    f"has {key}={found} instead of {bound}{wanted}",
+                    f"set it with `kafka-configs.sh --alter --entity-type topics --entity-name "
+                    f"{topic.name} --add-config {key}={wanted}`",
+                )
+            )
+    return findings
+
+
+def _satisfies(key: str, found: str, wanted: str) -> bool:
+    if key in _AT_LEAST:
+        return found == _UNLIMITED or (wanted != _UNLIMITED and int(found) >= int(wanted))
+    if key in _AT_MOST:
+        return float(found) <= float(wanted)
+    return found == wanted
+
+
+def _raise_refusals(errors: Iterable[Sequence[Any]]) -> None:
+    refusals = [
+        f"{name}: {message or for_code(code).__name__}"
+        for name, code, message in errors
+        if code not in {0, TopicAlreadyExistsError.errno}
+    ]
+    if refusals:
+        raise Halt(
+            "the broker refused to create topics:\n" + "\n".join(refusals) + "\nFewer brokers than "
+            "replicas? Then set TIERSTREAM_TOPIC_REPLICATION. No permission? Then grant Create."
+        )
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(resources):
+        for _, _, _, name, entries in response.resources:
+            found[name] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Connect; every failure becomes Unavailable with what to do."""
+    admin = AIOKafkaAdminClient(**settings.kafka.client_options())
+    try:
+        await admin.start()
+        yield admin
+    except (KafkaError, OSError) as error:
+        raise Unavailable(
+            f"Kafka at {settings.kafka.bootstrap} does not answer ({error}). Start it (`python3 "
+            "deploy/dev.py up`), or point TIERSTREAM_KAFKA_BOOTSTRAP at yours"
+        ) from error
+    finally:
+        await admin.close()

@@ -1,0 +1,81 @@
+"""The watchdog: a worker whose position stands still while there is work ends itself.
+
+A client library can lose its footing without an error: then nothing fails, and nothing moves. The
+only sure sign is a position that stays where it is below the end of its partition. A process that
+ends is started again, takes over cleanly, and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NoReturn, Protocol
+
+from streams.clock import Clock
+from streams.errors import StreamError, Unavailable
+
+LOOK_EVERY_S = 2.0
+
+Place = tuple[str, int]
+
+
+class Stalled(StreamError):
+    """A position stood still although there was work; the process should end and start again."""
+
+
+class LagObserver(Protocol):
+    """Told the lag of each partition at every look."""
+
+    def lag(self, topic: str, partition: int, records: int) -> None:
+        """Say how many offsets of a partition are not processed yet."""
+        ...
+
+
+class Watchdog:
+    """Compares positions with the ends of their partitions.
+
+    `positions` returns where this worker's partitions stand, without those that are being taken
+    over or wait for a person; `ends` may raise Unavailable, and then nothing can be said.
+    """
+
+    def __init__(
+        self,
+        positions: Callable[[], Mapping[Place, int]],
+        ends: Callable[[], Awaitable[Mapping[Place, int]]],
+        clock: Clock,
+        limit_s: float,
+        observer: LagObserver,
+    ) -> None:
+        self._positions = positions
+        self._ends = ends
+        self._clock = clock
+        self._limit_s = limit_s
+        self._observer = observer
+        self._moved: dict[Place, tuple[int, float]] = {}
+
+    async def run(self) -> NoReturn:
+        """Look every `LOOK_EVERY_S` seconds until a partition is found stalled. Raises Stalled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once. Raises Stalled where a position stood still for the limit with work waiting."""
+        try:
+            ends = await self._ends()
+        except Unavailable:
+            return
+        now = self._clock.monotonic()
+        before, self._moved = self._moved, {}
+        for place, position in self._positions().items():
+            lag = ends.get(place, position) - position
+            self._observer.lag(*place, max(0, lag))
+            known, since = before.get(place, (position, now))
+            if lag <= 0 or position != known:
+                since = now
+            self._moved[place] = (position, since)
+            if now - since >= self._limit_s:
+                raise Stalled(
+                    f"partition {place[1]} of {place[0]} has stood at offset {position} for "
+                    f"{now - since:.0f} s with {lag} offsets waiting; ending, to be started again"
+                )

@@ -1,0 +1,63 @@
+"""`python -m tests.simulation --seeds N [--seed S] [--json]`: run seeds, report every failing one.
+
+A failing seed reproduces its run exactly: run it again with `--seeds 1 --seed S`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from os import cpu_count
+
+from tests.simulation.run import Verdict, run
+
+_CHUNK = 25
+_SHOWN_MAX = 20
+
+
+def _runs(seeds: range) -> list[tuple[int, Verdict]]:
+    return [(seed, run(seed)) for seed in seeds]
+
+
+def main() -> int:
+    """Run the seeds asked for; return 1 if one failed."""
+    parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2_000, help="how many runs")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--json", action="store_true", help="end with one JSON line")
+    arguments = parser.parse_args()
+    first, count = arguments.seed, arguments.seeds
+    chunks = [range(s, min(s + _CHUNK, first + count)) for s in range(first, first + count, _CHUNK)]
+    began = time.monotonic()
+    failed: list[int] = []
+    faults: Counter[str] = Counter()
+    done = 0
+    with ProcessPoolExecutor(min(cpu_count() or 1, len(chunks))) as pool:
+        for verdicts in pool.map(_runs, chunks):
+            for seed, verdict in verdicts:
+                done += 1
+                faults.update(verdict.faults)
+                if verdict.failures:
+                    failed.append(seed)
+                    if len(failed) <= _SHOWN_MAX:
+                        print(f"seed {seed} FAILED: {'; '.join(verdict.failures)}", flush=True)
+            if sys.stderr.isatty():
+                print(f"\r{done}/{count} seeds, {len(failed)} failed", end="", file=sys.stderr)
+    rate = count / (time.monotonic() - began)
+    print(f"\nfaults and branches met in {count} runs:")
+    for name, times in sorted(faults.items()):
+        print(f"  {times:>9,}  {name}")
+    print(f"{count} seeds from {first}: {len(failed)} failed, {rate:.0f} seeds/s")
+    if failed:
+        print(f"run one again: python3 deploy/dev.py simulate --seeds 1 --seed {failed[0]}")
+    if arguments.json:
+        print(json.dumps({"seeds": count, "failed": len(failed), "seeds_per_s": round(rate, 1)}))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
