@@ -77,6 +77,7 @@ def day_number(when: date) -> int:
     return (when - _EPOCH).days
 
 
+@lru_cache(maxsize=4_096)
 def rfc3339(at: int) -> str:
-    """Write an instant as RFC 3339 in UTC."""
+    """Write an instant as RFC 3339 in UTC; the newest ones are asked for again and again."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,7 +11,7 @@ quarter. A test shows that both accept the same events.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -285,6 +285,11 @@ CustomerEvent = (
 )
 EraEvent = RulebookActivated | ChurnModelActivated | RfmCutsActivated | RatesSet | EngineRaised
 Event = CustomerEvent | EraEvent | Tick
+
+TAGS: dict[type, str] = {
+    kind: str(kind.__struct_config__.tag)
+    for kind in (*get_args(CustomerEvent), *get_args(EraEvent))
+}
 
 decode = msgspec.json.Decoder(Event).decode
 encode = msgspec.json.Encoder().encode

@@ -62,8 +62,10 @@ RETRACTED = STATUSES.index("retracted")
 RESOLVED = STATUSES.index("resolved")
 
 
-def fold(facts: Facts, event: CustomerEvent, zone: Calendar, now: int, lateness_days: int) -> None:
-    """Add `event` to `facts`, in place. `now` is the partition's clock, for retention only."""
+def fold(
+    facts: Facts, event: CustomerEvent, zone: Calendar, today: int, lateness_days: int
+) -> None:
+    """Add `event` to `facts`, in place. `today` (a day number) is for retention only."""
     if facts.first_seen_at is None or event.occurred_at < facts.first_seen_at:
         facts.first_seen_at = event.occurred_at
     match event:
@@ -73,8 +75,10 @@ def fold(facts: Facts, event: CustomerEvent, zone: Calendar, now: int, lateness_
             _refund(facts, event, zone)
         case Complaint():
             _complaint(facts, event)
+            _retain_complaints(facts, zone, today - RETENTION_DAYS, today - lateness_days)
         case Feedback():
             _feedback(facts, event)
+            _retain_feedback(facts, zone, today - RETENTION_DAYS, today - lateness_days)
         case Profile():
             for name, value in event.patch.items():
                 _attribute(facts, name, event.occurred_at, value)
@@ -97,7 +101,7 @@ def fold(facts: Facts, event: CustomerEvent, zone: Calendar, now: int, lateness_
             pass  # decisions of people: they change conclusions, not facts
         case _:
             assert_never(event)
-    _retain(facts, zone, now, lateness_days)
+    _retain(facts, today - RETENTION_DAYS)
 
 
 def _purchase(facts: Facts, event: Purchase, zone: Calendar) -> None:
@@ -209,23 +213,18 @@ def _count(facts: Facts, name: str, day: int, amount: int) -> None:
     buckets.add(series, day, amount)
 
 
-def _retain(facts: Facts, zone: Calendar, now: int, lateness_days: int) -> None:
-    """Let go of what no rule can ask for any more."""
-    today = zone.day(now)
-    oldest = today - RETENTION_DAYS
+def _retain(facts: Facts, oldest: int) -> None:
+    """Let go of the day buckets that no rule can ask for any more."""
     if facts.days and facts.days[0] < oldest:
         net, orders = buckets.prune(facts.days, oldest, facts.net_minor, facts.orders)
         facts.pruned_net_minor += net
         facts.pruned_orders += orders
     if facts.series:
         for name in [n for n, (days, _) in facts.series.items() if days[0] < oldest]:
-            buckets.prune(facts.series[name][0], oldest, facts.series[name][1])
-            if not facts.series[name][0]:
+            days, values = facts.series[name]
+            buckets.prune(days, oldest, values)
+            if not days:
                 del facts.series[name]
-    if facts.complaints:
-        _retain_complaints(facts, zone, oldest, today - lateness_days)
-    if facts.feedback:
-        _retain_feedback(facts, zone, oldest, today - lateness_days)
 
 
 def _retain_complaints(facts: Facts, zone: Calendar, oldest: int, unmatched: int) -> None:

@@ -1,8 +1,8 @@
 """What facts read of complaints and feedback: the cases kept one by one, and the folded rest.
 
 A state keeps a customer's newest complaints and feedback as cases, because they can still be
-amended or retracted, and folds the older rest into day series by type, severity, metric and polarity. Here
-both become one series of day buckets for a given selection.
+amended or retracted, and folds the older rest into day series by type, severity, metric and
+polarity. Here both become one series of day buckets for a given selection.
 """
 
 from __future__ import annotations

@@ -69,10 +69,14 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.get_mark()
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
+        problem = None
+        if isinstance(event, yaml.AliasEvent):
             problem = "aliases (*name) are not part of it; write the value again"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+        elif event.tag is not None:
+            problem = f"tags ({event.tag}) are not part of it; write the plain value"
+        if problem is not None:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
 
@@ -160,8 +164,6 @@ class _Reader:
     def _scalar(self, node: yaml.Node) -> str | int | float | bool | None:
         text: str = node.value
         match node.tag:
-            case tag if tag == _STR:
-                return text
             case tag if tag == _NULL:
                 return None
             case tag if tag == _BOOL:
@@ -170,8 +172,7 @@ class _Reader:
                 return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
             case tag if tag == _FLOAT:
                 return float(text)
-        self._note(node, f"the tag {node.tag} is not part of rulebooks", "write a plain value")
-        return None
+        return text
 
     def _watch_for_cuts(self, node: yaml.CollectionNode, parts: list[yaml.Node]) -> None:
         """Find `{when: f(a=1, b=2) > 0}`, which YAML cuts into two entries at the comma."""

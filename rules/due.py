@@ -12,7 +12,7 @@ which a timer finds nothing, which is cheap. Early is allowed, late is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import ceil, floor
 from typing import Any
 
@@ -46,7 +46,14 @@ def crossing_day(
     return None
 
 
-NAMES = {"crossing_day": crossing_day, "fall_day": fall_day, "next_exit": next_exit}
+def exit_days(windows: Iterable[Series], today: int, window_days: int) -> list[int]:
+    """Return the day on which each series next loses a day of its window, where there is one."""
+    after = today - window_days
+    exits = (next_exit(days, after, window_days) for days, _ in windows)
+    return [day for day in exits if day is not None]
+
+
+NAMES = {"crossing_day": crossing_day, "exit_days": exit_days, "fall_day": fall_day}
 
 
 def write(rules: Rules, names: dict[str, Any]) -> str:
@@ -186,10 +193,6 @@ def _exits(program: Program, fact: Fact, days: int) -> None:
         several = program.buckets(fact)
         if spec.motion == "falls":
             several = f"({several},)"
-    loop = f"for buckets in {several}:"
-    if f"    {loop}" in program.lines:
-        return
-    program.line(loop)
-    program.line(f"    leaves = next_exit(buckets[0], today - {days}, {days})")
-    program.line("    if leaves is not None:")
-    program.line("        wakes.append(leaves)")
+    line = f"wakes += exit_days({several}, today, {days})"
+    if f"    {line}" not in program.lines:
+        program.line(line)

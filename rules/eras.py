@@ -19,6 +19,7 @@ from models.churn import PRIOR, MbgNbd
 from models.decisions import ModelRef, RulebookRef
 from models.errors import TierstreamError
 from models.events import (
+    TAGS,
     ChurnModelActivated,
     EngineRaised,
     EraEvent,
@@ -60,7 +61,17 @@ class EraRecord(msgspec.Struct, frozen=True, array_like=True):
 class Era:
     """An era ready to conclude with; `book` is None until a rulebook is activated."""
 
-    __slots__ = ("book", "book_ref", "model", "model_ref", "number", "record", "since", "zone")
+    __slots__ = (
+        "book",
+        "book_ref",
+        "currency",
+        "model",
+        "model_ref",
+        "number",
+        "record",
+        "since",
+        "zone",
+    )
 
     def __init__(self, record: EraRecord) -> None:
         if record.engine > ENGINE:
@@ -74,6 +85,7 @@ class Era:
         self.since = record.since
         self.book: Book | None = None if record.book is None else compiled(record.book)
         self.zone: Calendar = calendar(_NO_ZONE) if self.book is None else self.book.zone
+        self.currency = None if self.book is None else self.book.currency
         model = record.model
         self.model = (
             PRIOR
@@ -111,7 +123,7 @@ def succeed(before: EraRecord | None, change: EraEvent, since: int | None) -> Er
         base,
         number=change.number,
         since=since,
-        cause_type=type(change).__struct_config__.tag,
+        cause_type=TAGS[type(change)],
         cause_by=change.by,
     )
     match change:

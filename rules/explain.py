@@ -1,17 +1,18 @@
 """Why: what was compared with what, and what is missing for the next tier.
 
-This walks the trees that the compiler writes out (see `view`), so it can name every value and bound.
-It is slower than the compiled functions by an order of magnitude, and runs only when an output is
-made or somebody asks.
+This walks the trees that the compiler writes out (see `view`), so it can name every value and
+bound. It is slower than the compiled functions by an order of magnitude, and runs only when an
+output is made or somebody asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
-from models.calendar import rfc3339
+from models.calendar import Calendar, rfc3339
 from models.customer import CustomerState
 from rules.book import Book, DimensionRules
 from rules.facts import lookup
@@ -72,7 +73,7 @@ def explain(book: Book, state: CustomerState, now: int, band: int | None) -> Exp
     due = book.due(state, now, band)
     return Explanation(
         at=rfc3339(now),
-        today=view.last_day,
+        today=_date(view.today),
         band=view.band,
         dimensions=tuple(
             ExplainedDimension(
@@ -209,8 +210,8 @@ def _compared(view: View, rule: str, node: Compare) -> dict[str, Any]:
         found["parameter"] = right.parameter
     days = args.get("days")
     if isinstance(days, int):
-        found["first_day"] = view.zone.date(view.today - days + 1).isoformat()
-        found["last_day"] = view.last_day
+        found["first_day"] = _date(view.today - days + 1)
+        found["last_day"] = _date(view.today)
     return found
 
 
@@ -251,6 +252,11 @@ def _side(op: str, value: object, bound: object) -> Literal["missing", "excess"]
     if op == "==":
         op = ">=" if value < bound else "<="  # type: ignore[operator]  # both are numbers
     return "missing" if op in {">", ">="} else "excess"
+
+
+@lru_cache(maxsize=4_096)
+def _date(day: int) -> str:
+    return Calendar.date(day).isoformat()
 
 
 def _is_number(value: object) -> bool:

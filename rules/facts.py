@@ -2,9 +2,10 @@
 
 A fact is a function of what the log says of a customer, the rulebook's zone and today's day
 number. Windows are `days=n`: the days later than today − n, without an upper edge, so that a fact
-dated ahead of the clock counts at once; without `days` the whole life counts. A fact without data is unknown
-(None), except sums and counts, which are 0. Money is in minor units of the rulebook's currency: the
-reducer refuses every other, so a state never holds amounts that a rule could not compare.
+dated ahead of the clock counts at once; without `days` the whole life counts. A fact without data
+is unknown (None), except sums and counts, which are 0. Money is in minor units of the rulebook's
+currency: the reducer refuses every other, so a state never holds amounts that a rule could not
+compare.
 
 `motion` says how a value changes by itself as days pass, which is all that due dates need:
 
@@ -57,7 +58,8 @@ def total(series: Series, today: int, days: int | None) -> int:
     """Return a series' sum over a window of `days`, or over all that is kept of it."""
     if days is None:
         return sum(series[1])
-    return sum(value for day, value in zip(*series, strict=True) if day > today - days)
+    after = today - days
+    return sum([value for day, value in zip(*series, strict=True) if day > after])
 
 
 def _refunded(facts: Facts, _zone: Calendar) -> Series:

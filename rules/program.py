@@ -170,11 +170,11 @@ class Program:
         days = dict(fact.args).get("days")
         if days is None:
             pruned = IN_PLACE[fact.name][2]
-            gross = self.let(f"{column}all", f"sum({column}) + facts.{pruned}")
+            gross = self.let(f"{column}_all", f"sum({column}) + facts.{pruned}")
             back = f"sum({taken_off}[1])"
         else:
             first = self.let(f"first_{days}", f"bisect_right(days, today - {days})")
-            gross = self.let(f"{column}{days}", f"sum({column}[{first}:])")
+            gross = self.let(f"{column}_{days}", f"sum({column}[{first}:])")
             back = f"total({taken_off}[0], {taken_off}[1], today - {days})"
         code = f"{gross} if {taken_off} is None else max(0, {gross} - {back})"
         return self.let(_hint(fact), code), gross, f"{back} if {taken_off} else 0"
@@ -211,11 +211,15 @@ class Program:
         missing = " or ".join(f"{code} is None" for code in unknown)
         if word == "or":
             true = " or ".join(part.code for part in parts)
-            return Term(self.let("any", f"True if {true} else None if {missing} else False"), True)
+            return Term(
+                self.let("any_holds", f"True if {true} else None if {missing} else False"), True
+            )
         false = " or ".join(
             f"{part.code} is False" if part.unknown else f"not {part.code}" for part in parts
         )
-        return Term(self.let("all", f"False if {false} else None if {missing} else True"), True)
+        return Term(
+            self.let("all_hold", f"False if {false} else None if {missing} else True"), True
+        )
 
 
 def spec_of(fact: Fact) -> FactSpec:

@@ -28,6 +28,7 @@ from models.customer import (
 from models.decisions import Outlook
 from models.errors import Reason, TierstreamError
 from models.events import (
+    TAGS,
     Complaint,
     CustomerErased,
     CustomersMerged,
@@ -58,6 +59,7 @@ _QUARTER_S = 900
 _TIMERS_MAX = 20_000  # of one customer in one go; more means that `due` does not move on
 _OUTLOOK_STEPS = 3
 _NOT_YET = OverrideSet | OverrideCleared | HoldSet | HoldCleared | CustomersMerged | CustomerErased
+_UTC = calendar("UTC")  # days before the first rulebook says otherwise
 
 
 class Refusal(NamedTuple):
@@ -101,10 +103,13 @@ class Reducer:
         `appended_at` is the broker's time stamp of the record.
         """
         era = self.eras[-1] if self.eras else None
+        zone = _UTC if era is None else era.zone
         key = seen_key(event.occurred_at, event_hash(event.source, event.event_id))
         if state is not None and is_seen(state, key):
             return None
-        refusal = _refuse(state, event, key, era, appended_at, now)
+        today = None if now is None else zone.day(now)
+        day = zone.day(event.occurred_at)
+        refusal = _refuse(state, event, key, era, appended_at, day, today)
         if refusal is not None:
             return refusal
         decisions: list[AnyDecision] = []
@@ -114,16 +119,19 @@ class Reducer:
                 state.era = era.number
         elif now is not None and era is not None:
             self.catch_up(customer, state, now, decisions)
-        zone = _zone(era)
-        fold(state.facts, event, zone, now or 0, LATENESS_DAYS)
+        fold(state.facts, event, zone, today or 0, LATENESS_DAYS)
         # Two days more than lateness: a day of the zone may have begun almost a day earlier.
         remember(state, key, 0 if now is None else now - (LATENESS_DAYS + 2) * DAY_S)
-        state.root = Root(_tag(event), event.event_id, event.occurred_at)
-        if now is not None and era is not None:
-            late = zone.day(event.occurred_at) < zone.day(now)
-            said_at = max(now, min(event.occurred_at, appended_at))
+        tag = TAGS[type(event)]
+        state.root = Root(tag, event.event_id, event.occurred_at)
+        if now is not None and today is not None and era is not None:
             trigger = Trigger(
-                "event", _tag(event), event.event_id, event.occurred_at, late, said_at
+                "event",
+                tag,
+                event.event_id,
+                event.occurred_at,
+                day < today,
+                max(now, min(event.occurred_at, appended_at)),
             )
             self._evaluate(customer, state, era, now, trigger, decisions, _at_once(event))
         return Reduction(state, decisions)
@@ -255,6 +263,8 @@ class Reducer:
 
     def _outlook(self, customer: str, state: CustomerState, era: Era) -> Outlook | None:
         """Look a few timers ahead for the next change of tier, if nothing happens."""
+        if state.due is None:
+            return None
         ahead = unpack(pack(state))
         tier = ahead.concluded.tier
         for _ in range(_OUTLOOK_STEPS):
@@ -285,48 +295,37 @@ def _refuse(
     key: bytes,
     era: Era | None,
     appended_at: int,
-    now: int | None,
+    day: int,
+    today: int | None,
 ) -> Refusal | None:
+    """Return why an event cannot be accepted; `day` and `today` are the event's and the clock's."""
     if event.occurred_at > appended_at + FUTURE_S_MAX:
         return Refusal(
             Reason.FROM_THE_FUTURE,
             f"occurred_at {rfc3339(event.occurred_at)} is more than 24 h ahead of the broker's "
             f"{rfc3339(appended_at)}; check the producer's clock",
         )
-    if isinstance(event, _NOT_YET):
-        return Refusal(Reason.REFUSED, f"{_tag(event)} is not acted on by this version")
+    if isinstance(event, Purchase | Refund):
+        if era is not None and era.currency not in {None, event.currency}:
+            return Refusal(
+                Reason.UNKNOWN_CURRENCY,
+                f"{event.currency} has no exchange rate to {era.currency}, the rulebook's currency",
+            )
+    elif isinstance(event, _NOT_YET):
+        message = f"{TAGS[type(event)]} is not acted on by this version"
+        return Refusal(Reason.REFUSED, message)
     if state is not None and state.floor and key <= state.floor:
         return Refusal(
             Reason.TOO_LATE,
             "the customer is so busy that only her newest events can be told from repeats",
         )
-    if now is not None:
-        zone = _zone(era)
-        if zone.day(event.occurred_at) < zone.day(now) - LATENESS_DAYS:
-            return Refusal(
-                Reason.TOO_LATE,
-                f"occurred_at {rfc3339(event.occurred_at)} is more than {LATENESS_DAYS} days "
-                f"before the partition's clock, {rfc3339(now)}",
-            )
-    if (
-        isinstance(event, Purchase | Refund)
-        and era is not None
-        and era.book is not None
-        and event.currency != era.book.currency
-    ):
+    if today is not None and day < today - LATENESS_DAYS:
         return Refusal(
-            Reason.UNKNOWN_CURRENCY,
-            f"{event.currency} has no exchange rate to {era.book.currency}, the rulebook's currency",
+            Reason.TOO_LATE,
+            f"occurred_at {rfc3339(event.occurred_at)} lies {today - day} days before the "
+            f"partition's clock; events may be at most {LATENESS_DAYS} days late",
         )
     return None
-
-
-def _zone(era: Era | None) -> Calendar:
-    return calendar("UTC") if era is None else era.zone
-
-
-def _tag(event: CustomerEvent) -> str:
-    return str(type(event).__struct_config__.tag)
 
 
 def _at_once(event: CustomerEvent) -> bool:

@@ -148,8 +148,7 @@ class Resolver:
         right, other = self.value(node.right)
         if isinstance(left, Constant) and isinstance(right, Constant):
             raise BadExpression(f"{render(node)} is always the same", "compare a fact")
-        for side, own, partner in ((left, unit, other), (right, other, unit)):
-            _fits(side, own, partner)
+        _agree((left, unit), (right, other))
         return Compare(left, node.op, right)
 
     def _compare_texts(self, left: Value, node: Compare) -> Compare:
@@ -181,8 +180,7 @@ class Resolver:
                 raise BadExpression(f"{render(node)} does not compute with numbers")
         tree = _folded(Arithmetic(node.op, left, right))
         if node.op in {"+", "-"}:
-            _fits(left, one, other)
-            _fits(right, other, one)
+            _agree((left, one), (right, other))
             return tree, one if one is not None else other
         if node.op == "*":
             if not isinstance(left, Constant) and not isinstance(right, Constant):
@@ -236,19 +234,19 @@ def _unit(unit: Unit | None) -> str:
     return "a plain number" if unit is None else unit.value
 
 
-def _fits(side: Value, unit: Unit | None, partner: Unit | None) -> None:
-    """Refuse a side whose unit is not its partner's."""
-    if unit is partner or partner is None:
+def _agree(left: Typed, right: Typed) -> None:
+    """Refuse two sides of different units; a bare 0 or 1 has any unit."""
+    (one, unit), (other, partner) = left, right
+    if unit is None and partner is not None:
+        (one, unit), (other, partner) = right, left
+    if unit is None or unit is partner:
         return
-    if unit is None:
-        if isinstance(side, Constant) and side.value in {0, 1}:
-            return
-        hint = f"name it: parameters: {{a_name: {{value: …, unit: {_written(partner)}, why: …}}}}"
-        raise BadExpression(f"the bound {render(side)} is not a parameter", hint)
-    raise BadExpression(
-        f"{render(side)} is in {unit.value}, and is compared with {partner.value}",
-        "only equal units can be compared, added or subtracted",
-    )
+    if partner is not None:
+        what = f"{render(one)} is in {unit.value}, {render(other)} is in {partner.value}"
+        raise BadExpression(what, "only equal units can be compared, added or subtracted")
+    if not isinstance(other, Constant) or other.value not in {0, 1}:
+        hint = f"name it: parameters: {{a_name: {{value: …, unit: {_written(unit)}, why: …}}}}"
+        raise BadExpression(f"the bound {render(other)} is not a parameter", hint)
 
 
 def _written(unit: Unit) -> str:

@@ -207,7 +207,11 @@ def read(text: str, file: str) -> tuple[Rulebook, Document]:
     try:
         return Rulebook.model_validate(document.data), document
     except ValidationError as error:
-        raise refusal(_finding(document, problem) for problem in error.errors()) from None
+        problems = error.errors()
+        # A list with a bad item is also said to be too short: keep what is said of the item.
+        inner = {problem["loc"][:i] for problem in problems for i in range(len(problem["loc"]))}
+        said = [problem for problem in problems if problem["loc"] not in inner]
+        raise refusal(_finding(document, problem) for problem in said) from None
 
 
 def _finding(document: Document, problem: ErrorDetails) -> Finding:

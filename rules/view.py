@@ -46,7 +46,6 @@ class View:
         self.facts = state.facts
         self.zone = book.zone
         self.today = book.zone.day(now)
-        self.last_day = self.zone.date(self.today).isoformat()
         self.band = None if band is None else book.rules.bands[band]
         self._before = state.concluded.categories
         self._categories: dict[str, str | None] = {}

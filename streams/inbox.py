@@ -11,57 +11,11 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from itertools import chain
-from typing import Protocol
 
+from streams.fetched import Ticket
 from streams.log.port import Record
 
 _FULL_BATCHES = 2  # so much may wait while a transaction is under way
-
-
-class Fetched(Protocol):
-    """Records of one partition, fetched together (`streams.engine.Fetched`)."""
-
-    @property
-    def topic(self) -> str:
-        """The topic they are of."""
-        ...
-
-    @property
-    def partition(self) -> int:
-        """The number of the partition."""
-        ...
-
-    @property
-    def records(self) -> Sequence[Record]:
-        """The records, in order; none where only the position moved."""
-        ...
-
-    @property
-    def before(self) -> int:
-        """The position they were fetched from."""
-        ...
-
-    @property
-    def after(self) -> int:
-        """The position behind them."""
-        ...
-
-
-class Ticket(Protocol):
-    """A fetched batch in our hands: `done` or `drop` is called once (`streams.engine.Ticket`)."""
-
-    @property
-    def fetched(self) -> Fetched:
-        """The batch."""
-        ...
-
-    def done(self, note: str = "") -> None:
-        """Say that every effect is durable; `note` is committed along with the position."""
-        ...
-
-    def drop(self) -> None:
-        """Give the batch up: whoever owns the partition next fetches it again."""
-        ...
 
 
 class Inbox:

@@ -15,6 +15,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.gc_collector import GCCollector
@@ -35,6 +36,7 @@ class Metrics:
     """The metrics of one process. Implements what the partition, ingress and the ticker tell."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # when a counter began helps nobody
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -49,9 +51,7 @@ class Metrics:
         def histogram(
             name: str, text: str, buckets: Sequence[float], labels: Sequence[str] = _PARTITION
         ) -> Histogram:
-            return Histogram(
-                f"tierstream_{name}", text, labels, buckets=buckets, registry=registry
-            )
+            return Histogram(f"tierstream_{name}", text, labels, buckets=buckets, registry=registry)
 
         self._records = counter("records_total", "Log records whose effects are out.", _PARTITION)
         self._batch_records = histogram("batch_records", "Records in a transaction.", _RECORDS)

@@ -12,6 +12,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -86,6 +87,12 @@ class Redis(_Group):
     """The state store; credentials and encryption (`rediss://`) are part of the URL."""
 
     url: str = "redis://127.0.0.1:6379/0"
+
+    @property
+    def address(self) -> str:
+        """The URL without its credentials, for messages."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 class Topic(_Group):

@@ -60,10 +60,11 @@ class Watchdog:
             await self.look()
 
     async def look(self) -> None:
-        """Look once. Raises Stalled where a position stood still for the limit with work waiting."""
+        """Look once. Raises Stalled where a position stood still too long with work waiting."""
         try:
             ends = await self._ends()
         except Unavailable:
+            self._moved.clear()  # nobody could move; count anew once the brokers are back
             return
         now = self._clock.monotonic()
         before, self._moved = self._moved, {}

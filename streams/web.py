@@ -19,7 +19,9 @@ Missing = Callable[[], Awaitable[list[str]]]
 
 
 @asynccontextmanager
-async def serving(settings: Web, port: int, metrics: Metrics, missing: Missing) -> AsyncIterator[int]:
+async def serving(
+    settings: Web, port: int, metrics: Metrics, missing: Missing
+) -> AsyncIterator[int]:
     """Serve during the block; yields the port. Raises Halt where it cannot be bound."""
     application = web.Application()
     application.add_routes(_routes(metrics, missing))
@@ -31,9 +33,9 @@ async def serving(settings: Web, port: int, metrics: Metrics, missing: Missing) 
             await site.start()
         except OSError as error:
             raise Halt(
-                f"port {port} of {settings.host} cannot be bound ({error.strerror}): another worker "
-                "runs there, or the host is not ours; set TIERSTREAM_WEB_PORT to a free port "
-                "(0 takes any)"
+                f"port {port} of {settings.host} cannot be bound ({error.strerror}): another "
+                "worker of this role runs there, or the host is not ours; set "
+                "TIERSTREAM_WEB_PORT to a free port (0 takes any)"
             ) from error
         yield runner.addresses[0][1]
     finally:

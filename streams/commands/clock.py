@@ -42,7 +42,8 @@ def advance(
         str | None,
         typer.Option(help="RFC 3339 with an offset; without it, now as far as can be promised."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Write a tick that moves the clock by more than 48 hours.
 
@@ -91,9 +92,10 @@ def _explained(verdict: Promise | Held) -> str:
                 "`tierstream worker ingress`, or, where the source is retired, run "
                 "`tierstream clock release SOURCE --reason …`."
             )
-        case Promise(t, None):
-            return f"All that the sources took in before {rfc3339(t)} is in the log."
-        case Promise(t, (topic, number)):
+        case Promise(t, source):
+            if source is None:
+                return f"All that the sources took in before {rfc3339(t)} is in the log."
+            topic, number = source
             return f"The clock follows {topic}, partition {number}: {rfc3339(t)} can be promised."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Reach:
     @property
     def ingress_group(self) -> str:
         """The consumer group in which ingress commits its positions."""
-        return group_of(self.settings, "ingress")
+        return f"{self.settings.app}-ingress"
 
 
 @asynccontextmanager
@@ -76,6 +77,12 @@ def settings() -> Settings:
     return load()
 
 
+def quieten() -> None:
+    """Keep Kafka's client from talking between what a command says; what matters is raised."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+
+
 def run(work: Coroutine[Any, Any, _T]) -> _T:
     """Run a command's work to its end."""
+    quieten()
     return asyncio.run(work)

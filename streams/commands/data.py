@@ -40,7 +40,8 @@ def publish(
     column: Columns = None,
     fixed: Fixed = None,
     zone: Zone = None,
-    skip_bad: SkipBad = False,  # noqa: FBT002 - typer's way of saying a flag
+    *,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Validate a file of events, then send them to their source topics.
 
@@ -56,7 +57,8 @@ def play_file(
     column: Columns = None,
     fixed: Fixed = None,
     zone: Zone = None,
-    skip_bad: SkipBad = False,  # noqa: FBT002
+    *,
+    skip_bad: SkipBad = False,
     days_in: Annotated[
         str, typer.Option(help="The rulebook's time zone: where days begin.")
     ] = "UTC",
@@ -71,9 +73,10 @@ def play_file(
 
 
 def watch(
+    *,
     start: Annotated[
         bool, typer.Option("--from-start", help="Also what the topics already hold.")
-    ] = False,  # noqa: FBT002
+    ] = False,
 ) -> None:
     """Tell tier, churn-risk and segment changes as they come. Ctrl-C ends it."""
     try:
@@ -83,9 +86,10 @@ def watch(
 
 
 def replay(
+    *,
     verified: Annotated[
         bool, typer.Option("--verify", help="Compare with the digests that workers recorded.")
-    ] = False,  # noqa: FBT002
+    ] = False,
 ) -> None:
     """Reduce the log again from its start and prove that it gives the same states and outputs."""
     if not verified:
@@ -199,8 +203,8 @@ async def _replay() -> None:
                 for equal in (verdict.states_equal, verdict.outputs_equal)
             )
             out.print(
-                f"partition {number}: {verdict.records:,} records, {verdict.customers:,} customers; "
-                f"states {states}, outputs {outputs}"
+                f"partition {number}: {verdict.records:,} records, {verdict.customers:,} "
+                f"customers; states {states}, outputs {outputs}"
             )
     if different:
         raise CommandFailed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 from rich.text import Text
@@ -47,6 +47,8 @@ def told(change: AnyDecision) -> Text:
         case SegmentChanged():
             what = f"{change.dimension}: {change.from_ or 'unknown'} → {change.to or 'unknown'}"
             style, why = _PLAIN, ""
+        case _:
+            assert_never(change)
     return Text.assemble(
         (change.occurred_at[:10], "dim"),
         f"  {change.customer_id:<{_CUSTOMER_WIDTH}} ",
@@ -67,12 +69,13 @@ def _direction_style(direction: str) -> str:
 
 
 def _grounds(evidence: list[dict[str, Any]]) -> list[str]:
-    return [_ground(each) for each in evidence[:_BECAUSE_MAX]]
+    return [ground(each) for each in evidence[:_BECAUSE_MAX]]
 
 
-def _ground(each: Mapping[str, Any]) -> str:
+def ground(each: Mapping[str, Any]) -> str:
+    """Return one comparison of an explanation: the fact, its value, and the bound."""
     arguments = ", ".join(f"{name}={value}" for name, value in (each.get("args") or {}).items())
-    fact = f"{each['fact']}({arguments})" if arguments else str(each["fact"])
+    fact = str(each.get("fact") or each["expression"]) + (f"({arguments})" if arguments else "")
     currency = each.get("currency")
     value, bound = (each.get(name, each.get(f"{name}_minor")) for name in ("value", "bound"))
     if currency is not None:
@@ -81,7 +84,7 @@ def _ground(each: Mapping[str, Any]) -> str:
             for amount in (value, bound)
         )
     shown = "unknown" if value is None else value
-    return f"{fact} {shown}, {'' if each.get('holds') else 'not '}{each.get('op', '')} {bound}"
+    return f"{fact} {shown}{'' if each.get('holds') else ', not'} {each.get('op', '')} {bound}"
 
 
 def _cause(cause: Cause) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from models.calendar import DAY_S, Calendar
+from models.calendar import Calendar
 from models.errors import TierstreamError
 from streams.errors import Unavailable
 from streams.jobs.publish import CHUNK, SourceEvent, send
@@ -53,11 +53,11 @@ class Stage:
         """Wait until ingress has passed all that the sources hold now.
 
         Raises:
-            Unavailable: ingress stood still for a minute.
+            Unavailable: ingress stood still for a minute, or could not be asked for as long.
         """
         ends = await self.positions.ends(self.catalogue.sources)
         waited_s, before = 0.0, None
-        while lag := _lag(ends, passed := await self.positions.committed(self.ingress_group)):
+        while lag := _lag(ends, passed := await self._passed()):
             if passed != before:
                 waited_s, before = 0.0, passed
             if waited_s > _STANDSTILL_S_MAX:
@@ -69,6 +69,12 @@ class Stage:
             await asyncio.sleep(_LOOK_EVERY_S)
             waited_s += _LOOK_EVERY_S
 
+    async def _passed(self) -> dict[SourcePartition, Position]:
+        try:
+            return await self.positions.committed(self.ingress_group)
+        except Unavailable:
+            return {}  # a new cluster has no coordinator for the group during its first seconds
+
 
 async def play(
     events: Iterable[SourceEvent],
@@ -76,12 +82,12 @@ async def play(
     zone: Calendar,
     *,
     beyond_days: int = 400,
-    progress: Callable[[int, int], None] = lambda _events, _at: None,
-) -> None:
+    progress: Callable[[int, int], None],
+) -> int:
     """Play `events` (in any order) in the order of their time, one local day of `zone` at a time.
 
-    The last tick lies `beyond_days` days after the last day. `progress` is told after each day how
-    many events it had and when the next one begins.
+    The last tick lies `beyond_days` days after the last day; returns its instant. `progress` is
+    told after each day how many events it had and when the next one begins.
 
     Raises:
         Unplayable: there are no events, or some that concern every customer.
@@ -97,7 +103,9 @@ async def play(
         await stage.passed()
         following = days[index + 1][0] if index + 1 < len(days) else day + 1
         progress(len(of_day), zone.start(following))
-    await stage.tick(zone.start(days[-1][0] + 1) + beyond_days * DAY_S)
+    last = zone.start(days[-1][0] + beyond_days)
+    await stage.tick(last)
+    return last
 
 
 def _by_day(

@@ -41,6 +41,10 @@ class Feed(Protocol):
         """
         ...
 
+    async def has_reached(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        """Tell whether all records before `ends` (by topic and partition) were taken."""
+        ...
+
 
 class KafkaFeed:
     """Reads from Kafka; made by `kafka_feed`."""
@@ -59,6 +63,13 @@ class KafkaFeed:
             for place, records in found.items()
             for each in records
         ]
+
+    async def has_reached(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        """See `Feed.has_reached`."""
+        for place, end in ends.items():
+            if await self._consumer.position(TopicPartition(*place)) < end:
+                return False
+        return True
 
 
 @asynccontextmanager
@@ -120,6 +131,10 @@ class MemoryFeed:
         if not items:
             await asyncio.sleep(_POLL_MS / 1_000)
         return items
+
+    async def has_reached(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        """See `Feed.has_reached`."""
+        return all(self._next[place] >= end for place, end in ends.items())
 
 
 def _record(each: Any) -> Record:  # noqa: ANN401 - the library has no types

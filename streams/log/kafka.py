@@ -1,45 +1,28 @@
-"""The log on Apache Kafka, by aiokafka: a transactional producer a partition, short-lived readers.
+"""The log on Apache Kafka, by aiokafka: a transactional writer a partition, short-lived readers.
 
-Three rules of this file come from how aiokafka 0.14 behaves:
-
-* It commits a transaction even if a send in it failed. So every send is awaited before the commit.
-* After an error its producer can hang, or number its next batches wrongly. So a writer is spent at
-  the first error, and the caller fences a new one.
-* Stopping may wait for a broker that is gone. So closing goes on in the background, bounded.
+A commit is confirmed before its markers are in the partitions: bounds may lag behind it for some
+milliseconds. What a writer committed is certainly within bounds once its successor is fenced.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import (
-    InvalidProducerEpoch,
-    KafkaConnectionError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    ProducerFenced,
-    RecordListTooLargeError,
-)
+from aiokafka.producer import sender
 
-from streams.errors import Fenced, Rejected, StreamError, Unavailable
-from streams.log.port import BATCH_BYTES_MAX, Append, Bounds, Entry, Record
+from streams.log.kafka_client import FAILED, Connections, meaning
+from streams.log.kafka_writer import KafkaWriter
+from streams.log.port import BATCH_BYTES_MAX, Bounds, Record
 
 _FETCH_BYTES = 4 << 20
 _FETCH_WAIT_MS = 50
 _POLL_MS = 20  # a read that ends with a marker learns only by polling that its position moved
 _RETRY_MS = 20
-_STOP_S = 5.0
-
-_Client = TypeVar("_Client", AIOKafkaProducer, AIOKafkaConsumer)
-
-_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
-_FENCED = (ProducerFenced, InvalidProducerEpoch)
-_FAILED = (KafkaError, OSError, TimeoutError, AssertionError)
-"""What aiokafka raises. A producer in a state that forbids the call fails an assertion."""
+_MARKERS_WAIT_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +40,10 @@ class Timeouts:
 
 
 class KafkaLog:
-    """The log on the cluster at `bootstrap`; `client` holds aiokafka's options, as for TLS or SASL.
+    """The log on the cluster at `bootstrap`.
 
-    Create it inside the event loop that will use it.
+    `client` holds aiokafka's options for producers and consumers alike, as for TLS or SASL.
+    Create it in the event loop that will use it.
     """
 
     def __init__(
@@ -69,6 +53,9 @@ class KafkaLog:
         client: Mapping[str, Any] | None = None,
         timeouts: Timeouts = Timeouts(),
     ) -> None:
+        # A transaction that begins while the markers of the one before are being written has to
+        # ask again. aiokafka waits 20 ms for that, longer than a whole small transaction takes.
+        sender.BACKOFF_OVERRIDE = _MARKERS_WAIT_S
         self._client = {
             "bootstrap_servers": bootstrap,
             "request_timeout_ms": 5_000,
@@ -76,7 +63,7 @@ class KafkaLog:
             **(client or {}),
         }
         self._timeouts = timeouts
-        self._connections = _Connections()
+        self._connections = Connections()
         self._offsets: AIOKafkaConsumer | None = None
         self._starting_offsets = asyncio.Lock()
 
@@ -100,8 +87,8 @@ class KafkaLog:
                 await producer.start()
         except BaseException as error:
             await writer.close()
-            if isinstance(error, _FAILED):
-                raise _meaning(f"Starting the writer {transactional_id}", error) from error
+            if isinstance(error, FAILED):
+                raise meaning(f"Starting the writer {transactional_id}", error) from error
             raise
         return writer
 
@@ -114,9 +101,9 @@ class KafkaLog:
                 starts, ends = await asyncio.gather(
                     consumer.beginning_offsets([place]), consumer.end_offsets([place])
                 )
-        except _FAILED as error:
+        except FAILED as error:
             self._drop_offsets_consumer()
-            raise _meaning(
+            raise meaning(
                 f"Asking for the bounds of {topic}, partition {partition}", error
             ) from error
         return Bounds(starts[place], ends[place])
@@ -147,8 +134,8 @@ class KafkaLog:
                     ],
                     position,
                 )
-        except _FAILED as error:
-            raise _meaning(f"Reading {topic}, partition {partition}", error) from error
+        except FAILED as error:
+            raise meaning(f"Reading {topic}, partition {partition}", error) from error
         finally:
             self._connections.drop(consumer)
 
@@ -173,123 +160,19 @@ class KafkaLog:
         """Return the consumer that all questions for offsets share."""
         async with self._starting_offsets:
             if self._offsets is None:
-                self._offsets = consumer = self._new_consumer()
-                await consumer.start()
+                consumer = self._new_consumer()
+                try:
+                    await consumer.start()
+                except BaseException:
+                    self._connections.drop(consumer)
+                    raise
+                self._offsets = consumer
             return self._offsets
 
     def _drop_offsets_consumer(self) -> None:
         if self._offsets is not None:
             self._connections.drop(self._offsets)
             self._offsets = None
-
-
-class KafkaWriter:
-    """A fenced transactional producer, good until its first error."""
-
-    def __init__(
-        self,
-        producer: AIOKafkaProducer,
-        transactional_id: str,
-        timeout_s: float,
-        connections: _Connections,
-    ) -> None:
-        self._producer = producer
-        self._name = transactional_id
-        self._timeout_s = timeout_s
-        self._connections = connections
-        self._spent: type[StreamError] | None = None
-
-    async def transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
-        """Append all or nothing; return the last offset of each append that has entries."""
-        if self._spent is not None:
-            raise self._spent(f"The writer {self._name} is spent; fence a new one.")
-        self._spent = Unavailable  # until we know better; also while a transaction is under way
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                offsets = await self._transact(appends)
-        except _FAILED as error:
-            failure = _meaning(f"A transaction of {self._name}", error)
-            if isinstance(failure, Fenced):
-                self._spent = Fenced
-            raise failure from error
-        self._spent = None
-        return offsets
-
-    async def close(self) -> None:
-        """Give the connection back, in the background."""
-        self._spent = self._spent or Unavailable
-        self._connections.drop(self._producer)
-
-    async def _transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
-        producer = self._producer
-        await producer.begin_transaction()
-        # A fatal error is also kept here, where nobody would look for it.
-        outcome = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
-        outcome.add_done_callback(_retrieve)
-        try:
-            offsets = await self._send(appends)
-        except _TOO_LARGE:
-            await producer.abort_transaction()
-            raise
-        await producer.commit_transaction()
-        return offsets
-
-    async def _send(self, appends: Sequence[Append]) -> tuple[int, ...]:
-        """Send everything, wait until the brokers have it, and return each append's last offset."""
-        sent: list[asyncio.Future[Any]] = []
-        lasts: list[tuple[int, int]] = []  # per append: index of its last batch, records in that
-        for topic, partition, entries in appends:
-            records = 0
-            for batch in self._batches(entries):
-                records = batch.record_count()
-                future = await self._producer.send_batch(batch, topic, partition=partition)
-                future.add_done_callback(_retrieve)
-                sent.append(future)
-            if records:
-                lasts.append((len(sent) - 1, records))
-        batches = await asyncio.gather(*sent)
-        if any(batch.offset < 0 for batch in batches):
-            # A batch repeated after a lost reply was recognised, but its offset is not remembered.
-            raise KafkaError("the broker could not tell the offset of a batch")
-        return tuple(batches[index].offset + records - 1 for index, records in lasts)
-
-    def _batches(self, entries: Sequence[Entry]) -> Iterator[Any]:
-        """Yield batches of at most BATCH_BYTES_MAX; a larger entry is a batch of its own."""
-        if not entries:
-            return
-        batch = self._producer.create_batch()
-        for key, value, headers in entries:
-            record = {"timestamp": None, "key": key, "value": value, "headers": list(headers)}
-            if batch.append(**record) is None:
-                yield batch
-                batch = self._producer.create_batch()
-                batch.append(**record)
-        yield batch
-
-
-class _Connections:
-    """Producers and consumers that are open or closing, so that none is left behind."""
-
-    def __init__(self) -> None:
-        self._open: set[AIOKafkaProducer | AIOKafkaConsumer] = set()
-        self._closing: set[asyncio.Task[None]] = set()
-
-    def add(self, client: _Client) -> _Client:
-        self._open.add(client)
-        return client
-
-    def drop(self, client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-        """Stop a client in the background; nothing happens where that was asked for before."""
-        if client in self._open:
-            self._open.discard(client)
-            task = asyncio.create_task(_stop(client))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-
-    async def close(self) -> None:
-        for client in tuple(self._open):
-            self.drop(client)
-        await asyncio.gather(*self._closing)
 
 
 async def _next_chunk(
@@ -301,43 +184,3 @@ async def _next_chunk(
         moved_to: int = await consumer.position(place)
         if moved_to > position:
             return found.get(place, ()), moved_to
-
-
-async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-    """Stop in good order; where a producer takes too long, end its task and cut the connection."""
-    try:
-        async with asyncio.timeout(_STOP_S):
-            await client.stop()
-    except _FAILED:
-        if isinstance(client, AIOKafkaProducer):
-            # There is no public way, and a task left behind would go on sending.
-            if (sender := client._sender.sender_task) is not None:  # noqa: SLF001
-                sender.cancel()
-            await client.client.close()
-
-
-def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Look at the outcome of a send that nobody waits for any more, lest asyncio complain."""
-    if not future.cancelled():
-        future.exception()
-
-
-def _meaning(doing: str, error: BaseException) -> StreamError:
-    """Return what an error of aiokafka means to the protocol."""
-    if isinstance(error, _FENCED):
-        return Fenced(f"{doing} was refused: a newer writer with this id exists.")
-    if isinstance(error, _TOO_LARGE):
-        return Rejected(
-            f"{doing} was refused: a record is larger than the topic's max.message.bytes."
-        )
-    if isinstance(error, TimeoutError):
-        return Unavailable(
-            f"{doing} took too long. Is Kafka running, and does the topic exist? "
-            "`tierstream doctor` looks at both."
-        )
-    if isinstance(error, KafkaConnectionError):
-        return Unavailable(
-            f"{doing} failed: no broker can be reached ({error}). Is Kafka running? "
-            "TIERSTREAM_KAFKA_BOOTSTRAP says where it is expected."
-        )
-    return Unavailable(f"{doing} failed: {error!r}")

@@ -19,6 +19,8 @@ from streams.log.topic_ids import topic_id
 
 _ANSWER_S_MAX = 15.0
 _CLOSE_S_MAX = 5.0
+_FETCH = 1
+_RELEASES = ((13, "3.1"), (15, "3.5"), (16, "3.7"), (17, "3.9"))
 
 SourcePartition = tuple[str, int]  # topic, partition
 
@@ -94,6 +96,17 @@ class KafkaPositions:
         async with self._asking(f"the id of topic {topic}"):
             return await topic_id(await self._administrator(), topic)
 
+    async def cluster(self) -> tuple[int, str]:
+        """Return the number of brokers, and which releases of Kafka they can be.
+
+        Raises:
+            Unavailable: the brokers do not answer.
+        """
+        async with self._asking("anything"):
+            admin = await self._administrator()
+            brokers = len((await admin.describe_cluster())["brokers"])
+            return brokers, _release(admin._client)  # noqa: SLF001
+
     async def close(self) -> None:
         """See `Positions.close`."""
         admin, consumer = self._admin, self._consumer
@@ -121,3 +134,16 @@ class KafkaPositions:
             self._admin = AIOKafkaAdminClient(**self._options)
             await self._admin.start()
         return self._admin
+
+
+def _release(client: Any) -> str:  # noqa: ANN401 - the library has no types
+    """Return the release of Kafka that a connected broker is at least, by what it can speak.
+
+    Brokers do not tell their version. Kafka 4.0 was the first to refuse the oldest fetch requests.
+    """
+    connection = next(iter(client._conns.values()))  # noqa: SLF001
+    oldest, newest = connection._versions[_FETCH]  # noqa: SLF001
+    if oldest > 0:
+        return "Kafka 4.0 or newer"
+    known = [name for version, name in _RELEASES if newest >= version]
+    return f"Kafka {known[-1]} or newer" if known else "older than Kafka 3.1, which is too old"

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.producer import sender
 from aiokafka.structs import TopicPartition
 
+from deploy.local.kafka import Kafka
 from streams.errors import Doubt, Unavailable
 from streams.log.kafka import KafkaLog, Timeouts
 from streams.log.port import Append
@@ -87,6 +90,30 @@ async def test_a_cancelled_transaction_spends_its_writer(bench: KafkaBench) -> N
     assert len(await read_all(bench.log, bench.topic)) in {1, 4}  # before or after its commit
 
 
+async def test_a_frozen_broker_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with Kafka.start(tmp_path) as cluster:
+        log = KafkaLog(cluster.bootstrap, timeouts=Timeouts(transact_s=1, read_s=1))
+        bench = KafkaBench(cluster.bootstrap, "frozen", log)
+        await bench.create_topics()
+        writer = await log.fence(bench.name)
+        await writer.transact([Append(bench.topic, 0, entries(2))])
+        await settle(bench)
+        writer = await log.fence(bench.name)
+
+        cluster.pause()
+        with pytest.raises(Unavailable, match="took too long"):
+            await writer.transact([Append(bench.topic, 0, entries(3))])
+        with pytest.raises(Unavailable, match="took too long"):
+            await log.bounds(bench.topic, 0)
+        async with asyncio.timeout(0.1):
+            await writer.close()
+        cluster.resume()
+
+        await settle(bench)
+        assert len(await read_all(log, bench.topic)) in {2, 5}  # nothing, or all of it
+        await log.close()
+
+
 async def test_a_topic_that_does_not_exist_is_unavailable_in_bounded_time(
     kafka: str, app_name: str
 ) -> None:
@@ -111,6 +138,10 @@ async def test_a_broker_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="TIERSTREAM_KAFKA_BOOTSTRAP"):
         [each async for each in log.read("anything", 0, 0, 1)]
     await log.close()
+
+
+def test_the_wait_for_markers_is_where_we_set_it() -> None:
+    assert "BACKOFF_OVERRIDE" in sender.AddPartitionsToTxnHandler.handle_response.__code__.co_names
 
 
 def test_timeouts_keep_their_relation() -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -93,7 +92,7 @@ class Rig:
         return [record for number in range(PARTITIONS) for record in await self.held(LOG, number)]
 
 
-def purchase(number: int, customer: str = "C-1", **more: Any) -> dict[str, Any]:
+def purchase(number: int, customer: str = "C-1", **more: object) -> dict[str, object]:
     return {
         "event": "purchase",
         "event_id": f"e{number}",

@@ -100,7 +100,7 @@ def test_a_source_time_from_the_future_promises_nothing_beyond_the_clock() -> No
     )
 )
 def test_what_is_promised_was_passed(steps: list[tuple[int, int, int]]) -> None:
-    """Whatever arrives and however ingress lags: nothing taken in before `t` is still to be read."""
+    """However ingress lags, nothing that was taken in before `t` is still to be read."""
     judge = Judge()
     at, arrivals, passed = NOW, list[int](), 0
     for arriving, passing, seconds in steps:
@@ -221,7 +221,7 @@ async def test_a_release_ends_when_the_source_has_come_back() -> None:
     [(None, 59, False), (None, 60, True), (NOW + 60, 1, True), (NOW + 61, 1, False)],
 )
 async def test_ticks_come_each_minute_and_each_second_while_somebody_is_due(
-    due_at: int | None, waited_s: int, expected: bool
+    due_at: int | None, waited_s: int, *, expected: bool
 ) -> None:
     rig = Rig(StandIn(now=NOW, due_at=due_at))
     await rig.ticker.tick()

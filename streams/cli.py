@@ -1,0 +1,43 @@
+"""The `tierstream` command. What each subcommand does is in `streams.commands`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from models.errors import TierstreamError
+from streams.commands import asking, clock, data, doctor, ruling, running
+from streams.commands.common import err
+
+app = typer.Typer(
+    name="tierstream",
+    help="Event-driven customer segmentation on Kafka and Redis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(running.worker)
+app.add_typer(running.topics_app, name="topics")
+app.command()(data.publish)
+app.command("play")(data.play_file)
+app.command()(data.watch)
+app.command()(asking.customer)
+app.command("explain")(asking.explain_customer)
+app.add_typer(ruling.app, name="rules")
+app.add_typer(clock.app, name="clock")
+app.command()(data.replay)
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line; what goes wrong on purpose ends with its message and status 1."""
+    try:
+        app()
+    except TierstreamError as error:
+        err.print(f"error: {error}", style="red", markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""What writers and readers of the log share: connections, and what aiokafka's errors mean."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+    RecordListTooLargeError,
+)
+
+from streams.errors import Fenced, Rejected, StreamError, Unavailable
+
+_STOP_S = 5.0
+_Client = TypeVar("_Client", AIOKafkaProducer, AIOKafkaConsumer)
+
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+FAILED = (KafkaError, OSError, TimeoutError, AssertionError)
+"""What aiokafka raises. A producer in a state that forbids the call fails an assertion."""
+_FENCED = (ProducerFenced, InvalidProducerEpoch)
+
+
+class Connections:
+    """Producers and consumers that are open or closing, so that none is left behind."""
+
+    def __init__(self) -> None:
+        self._open: set[AIOKafkaProducer | AIOKafkaConsumer] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def add(self, client: _Client) -> _Client:
+        """Take note of a client that is about to start, and return it."""
+        self._open.add(client)
+        return client
+
+    def drop(self, client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+        """Stop a client in the background; nothing happens where that was asked for before."""
+        if client in self._open:
+            self._open.discard(client)
+            task = asyncio.create_task(_stop(client))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Stop every client, and wait for all that are closing: each takes a bounded time."""
+        for client in tuple(self._open):
+            self.drop(client)
+        await asyncio.gather(*self._closing)
+
+
+def meaning(doing: str, error: BaseException) -> StreamError:
+    """Return what an error of aiokafka means to the protocol."""
+    if isinstance(error, _FENCED):
+        return Fenced(f"{doing} was refused: a newer writer with this id exists.")
+    if isinstance(error, TOO_LARGE):
+        return Rejected(
+            f"{doing} was refused: a record is larger than the topic's max.message.bytes."
+        )
+    if isinstance(error, TimeoutError):
+        return Unavailable(
+            f"{doing} took too long. Is Kafka running, and does the topic exist? "
+            "`tierstream doctor` looks at both."
+        )
+    if isinstance(error, KafkaConnectionError):
+        return Unavailable(
+            f"{doing} failed: no broker can be reached ({error}). Is Kafka running? "
+            "TIERSTREAM_KAFKA_BOOTSTRAP says where it is expected."
+        )
+    return Unavailable(f"{doing} failed: {error!r}")
+
+
+async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Stop in good order; where a producer takes too long, end its task and cut the connection."""
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await client.stop()
+    except FAILED:
+        if isinstance(client, AIOKafkaProducer):
+            # There is no public way, and a task left behind would go on sending.
+            if (sender := client._sender.sender_task) is not None:  # noqa: SLF001
+                sender.cancel()
+            await client.client.close()

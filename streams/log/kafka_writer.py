@@ -1,0 +1,123 @@
+"""Transactions on Kafka.
+
+Three rules come from how aiokafka 0.14 behaves:
+
+* It commits a transaction even if a send in it failed. So every send is awaited before the commit.
+* After an error its producer can hang, or number its next batches wrongly. So a writer is spent at
+  the first error, and the caller fences a new one.
+* Stopping may wait for a broker that is gone. So closing goes on in the background, bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from streams.errors import Fenced, StreamError, Unavailable
+from streams.log.kafka_client import FAILED, TOO_LARGE, Connections, meaning
+from streams.log.port import Append, Entry
+
+_NO_HEADERS: list[tuple[str, bytes]] = []  # aiokafka insists on a list, and leaves it as it is
+
+
+class KafkaWriter:
+    """A fenced transactional producer, good until its first error. `KafkaLog.fence` makes them."""
+
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        transactional_id: str,
+        timeout_s: float,
+        connections: Connections,
+    ) -> None:
+        self._producer = producer
+        self._name = transactional_id
+        self._timeout_s = timeout_s
+        self._connections = connections
+        self._spent: type[StreamError] | None = None
+
+    async def transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
+        """Append all or nothing; return the last offset of each append that has entries."""
+        if self._spent is not None:
+            raise self._spent(f"The writer {self._name} is spent; fence a new one.")
+        self._spent = Unavailable  # until we know better; also while a transaction is under way
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                offsets = await self._transact(appends)
+        except FAILED as error:
+            failure = meaning(f"A transaction of {self._name}", error)
+            if isinstance(failure, Fenced):
+                self._spent = Fenced
+            raise failure from error
+        self._spent = None
+        return offsets
+
+    async def close(self) -> None:
+        """Give the connection back, in the background."""
+        self._spent = self._spent or Unavailable
+        self._connections.drop(self._producer)
+
+    async def _transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
+        producer = self._producer
+        await producer.begin_transaction()
+        # A fatal error is also kept here, where nobody would look for it.
+        outcome = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
+        outcome.add_done_callback(_retrieve)
+        try:
+            offsets = await self._send(appends)
+        except TOO_LARGE:
+            await producer.abort_transaction()
+            raise
+        await producer.commit_transaction()
+        return offsets
+
+    async def _send(self, appends: Sequence[Append]) -> tuple[int, ...]:
+        """Send everything, wait until the brokers have it, and return each append's last offset."""
+        sent: list[asyncio.Future[Any]] = []
+        lasts: list[tuple[int, int]] = []  # per append: index of its last batch, records in that
+        for topic, partition, entries in appends:
+            records = 0
+            for batch in self._batches(entries):
+                records = batch.record_count()
+                future = await self._producer.send_batch(batch, topic, partition=partition)
+                future.add_done_callback(_retrieve)
+                sent.append(future)
+            if records:
+                lasts.append((len(sent) - 1, records))
+        batches = await asyncio.gather(*sent)
+        if any(batch.offset < 0 for batch in batches):
+            # A batch repeated after a lost reply was recognised, but its offset is not remembered.
+            raise KafkaError("the broker could not tell the offset of a batch")
+        return tuple(batches[index].offset + records - 1 for index, records in lasts)
+
+    def _batches(self, entries: Sequence[Entry]) -> Iterator[BatchBuilder]:
+        """Yield batches of at most BATCH_BYTES_MAX; a larger entry is a batch of its own."""
+        if not entries:
+            return
+        batch = self._producer.create_batch()
+        for entry in entries:
+            if not _append(batch, entry):
+                yield batch
+                batch = self._producer.create_batch()
+                _append(batch, entry)
+        yield batch
+
+
+def _append(batch: BatchBuilder, entry: Entry) -> bool:
+    """Add an entry to aiokafka's batch; False where it is full. An empty one takes any size."""
+    key, value, headers = entry
+    done = batch.append(
+        timestamp=None, key=key, value=value, headers=list(headers) if headers else _NO_HEADERS
+    )
+    return done is not None
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Look at the outcome of a send that nobody waits for any more, lest asyncio complain."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,200 @@
+"""Compiled rulebooks: they agree with the interpreter, and `due` is never late."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.calendar import DAY_S
+from models.customer import CustomerState
+from models.events import Purchase, Refund
+from models.fold import fold
+from rules.book import Book
+from rules.compile import compile_book
+from rules.view import View
+from tests.rules.strategies import NOW, TODAY, ZONE, customers, rulebooks
+
+BANDS = st.none() | st.integers(0, 2)
+_HORIZON_DAYS = 450
+
+LADDER = """
+rulebook: small
+version: 3
+zone: Europe/London
+currency: GBP
+parameters:
+  much: {value: 100, unit: GBP, why: enough for a test}
+  stays: {value: 80, unit: GBP, why: four fifths}
+  often: {value: 3, unit: orders, why: more than twice}
+dimensions:
+  worth:
+    measure: spend(days=30)
+    levels:
+      - {name: high, from: much, keep: stays}
+      - {name: low}
+tiers:
+  ladder:
+    - {name: base}
+    - {name: good, qualify: spend(days=30) >= much, keep: spend(days=30) >= stays}
+    - {name: best, qualify: orders(days=30) >= often and days_since_complaint() > 1}
+"""
+
+
+@settings(max_examples=150, deadline=None)
+@given(rulebooks(), customers(), BANDS)
+def test_compiled_equals_explained(text: str, state: CustomerState, band: int | None) -> None:
+    book = compile_book(text)
+    assert book.conclude(state, NOW, band) == _interpreted(book, state, band)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rulebooks(), customers(), BANDS)
+def test_until_due_nothing_changes_by_itself(
+    text: str, state: CustomerState, band: int | None
+) -> None:
+    book = compile_book(text)
+    concluded = book.conclude(state, NOW, band)
+    state.concluded.categories = concluded[2]
+    concluded = book.conclude(state, NOW, band)
+    due = book.due(state, NOW, band)
+    assert due is None or due > NOW
+    for day in range(TODAY + 1, TODAY + _HORIZON_DAYS):
+        at = ZONE.start(day)
+        if due is not None and at >= due:
+            state.concluded.categories = concluded[2]
+            concluded = book.conclude(state, at, band)
+            later = book.due(state, at, band)
+            assert later is None or later > at
+            due = later
+        state.concluded.categories = concluded[2]
+        assert book.conclude(state, at, band) == concluded, f"changed on {ZONE.date(day)}"
+
+
+def test_due_is_the_day_on_which_the_tier_is_lost() -> None:
+    book = compile_book(LADDER)
+    state = _bought((-20, 5_000), (-10, 9_000))
+    qualified, held, _ = book.conclude(state, NOW, None)
+    assert (qualified, held) == (0b011, 0b011)
+    # 140 pounds: on day 10 the first purchase leaves, 90 are left, below `much` and not `stays`.
+    assert book.due(state, NOW, None) == ZONE.start(TODAY + 10)
+    later = ZONE.start(TODAY + 10)
+    assert book.conclude(state, later, None)[:2] == (0b001, 0b011)
+    assert book.due(state, later, None) == ZONE.start(TODAY + 20)
+
+
+def test_a_refund_that_leaves_the_window_first_raises_the_spend() -> None:
+    book = compile_book(LADDER)
+    state = _bought((-5, 12_000))
+    refund = Refund(
+        event_id="r",
+        source="t",
+        occurred_at=NOW - 25 * DAY_S,
+        refund_id="r",
+        amount_minor=4_000,
+        currency="GBP",
+        kind="return",
+    )
+    fold(state.facts, refund, ZONE, TODAY, 30)
+    assert book.conclude(state, NOW, None)[0] & 0b010 == 0
+    assert book.due(state, NOW, None) == ZONE.start(TODAY + 5)
+    assert book.conclude(state, ZONE.start(TODAY + 5), None)[0] & 0b010
+
+
+def test_a_level_once_reached_is_kept_down_to_keep() -> None:
+    book = compile_book(LADDER)
+    state = _bought((-5, 9_000))
+    assert book.conclude(state, NOW, None)[2] == [1]
+    state.concluded.categories = [0]
+    assert book.conclude(state, NOW, None)[2] == [0]
+
+
+def test_an_unknown_condition_does_not_lift_and_does_not_drop() -> None:
+    book = compile_book(LADDER)
+    state = _bought((-3, 100), (-2, 100), (-1, 100))
+    qualified, held, _ = book.conclude(state, NOW, None)  # never complained: days are unknown
+    assert qualified & 0b100 == 0
+    assert held & 0b100
+
+
+def test_a_purchase_dated_ahead_of_the_clock_counts_at_once() -> None:
+    book = compile_book(LADDER)
+    assert book.conclude(_bought((1, 20_000)), NOW, None)[0] & 0b010
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["TT TT", "TF FT", "TU UT", "FT FT", "FF FF", "FU FU", "UT UT", "UF FU", "UU UU"],
+)
+def test_three_valued_logic(row: str) -> None:
+    """A row: two truths (U is unknown), then their `and` and their `or`."""
+    truth = {"T": "orders() == 0", "F": "orders() > 0", "U": "days_since_purchase() > 1"}
+    category = {"T": 0, "F": 1, "U": None}
+    opposite = {"T": "F", "F": "T", "U": "U"}
+    left, right = (truth[name] for name in row[:2])
+    for word, expected in zip(("and", "or"), row[3:], strict=True):
+        assert _category(f"{left} {word} {right}") == category[expected]
+        assert _category(f"not ({left} {word} {right})") == category[opposite[expected]]
+
+
+def test_equal_books_have_equal_fingerprints_whatever_their_comments() -> None:
+    book = compile_book(LADDER)
+    assert compile_book("# words\n" + LADDER).fingerprint == book.fingerprint
+    assert compile_book(LADDER.replace("100", "101")).fingerprint != book.fingerprint
+    assert book.fingerprint.startswith("sha256:")
+    assert (book.name, book.version, book.currency, book.zone.name) == (
+        *("small", 3), *("GBP", "Europe/London"))  # fmt: skip
+
+
+def test_each_window_is_summed_once() -> None:
+    program = compile_book(LADDER).program
+    conclude = program.split("def due")[0]
+    assert conclude.count("bisect_right(days, today - 30)") == 1
+    assert conclude.count("sum(net_minor[first_30:])") == 1
+
+
+def _category(condition: str) -> int | None:
+    state = CustomerState()
+    book = compile_book(f"""
+rulebook: logic
+version: 1
+zone: UTC
+currency: GBP
+dimensions:
+  truth:
+    first_match:
+      - {{name: holds, when: "{condition}"}}
+      - {{name: fails, otherwise: true}}
+tiers: {{ladder: [{{name: base}}]}}
+""")
+    compiled = book.conclude(state, NOW, None)[2][0]
+    assert book.conclude(state, NOW, None) == _interpreted(book, state, None)
+    return compiled
+
+
+def _bought(*purchases: tuple[int, int]) -> CustomerState:
+    state = CustomerState()
+    for number, (days, amount) in enumerate(purchases):
+        event = Purchase(
+            event_id=f"e{number}", source="t", occurred_at=NOW + days * DAY_S, order_id="o",
+            net_amount_minor=amount, currency="GBP",
+        )  # fmt: skip
+        fold(state.facts, event, ZONE, TODAY, 30)
+    return state
+
+
+def _interpreted(
+    book: Book, state: CustomerState, band: int | None
+) -> tuple[int, int, list[int | None]]:
+    view = View(book, state, NOW, band)
+    qualified = held = 0
+    for rank, tier in enumerate(book.rules.tiers):
+        qualify = True if tier.qualify is None else view.holds(tier.qualify)
+        keep = True if tier.keep is None else view.holds(tier.keep)
+        qualified |= (qualify is True) << rank
+        held |= (keep is not False or qualify is True) << rank
+    categories = []
+    for dimension in book.rules.dimensions:
+        name = view.category(dimension.name)
+        categories.append(None if name is None else dimension.categories.index(name))
+    return qualified, held, categories

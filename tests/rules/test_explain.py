@@ -1,0 +1,165 @@
+"""Explain, evidence, and what is missing for the next tier."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.customer import CustomerState
+from models.fold import fold
+from rules.book import Book
+from rules.compile import compile_book
+from rules.explain import evidence, explain, missing_for_next
+from tests.rules.strategies import NOW, ZONE, customers, rulebooks
+from tests.rules.test_facts import complaint, purchase
+
+BOOK = """
+rulebook: shop
+version: 1
+zone: Europe/London
+currency: GBP
+parameters:
+  much: {value: 100, unit: GBP, why: test}
+  stays: {value: 80, unit: GBP, why: test}
+  often: {value: 3, unit: orders, why: test}
+  third: {value: 0.3, unit: share, why: test}
+dimensions:
+  worth:
+    measure: spend(days=90)
+    only_if: orders() > 0
+    declared: profile.scale
+    levels: [{name: high, from: much, keep: stays}, {name: low}]
+tiers:
+  ladder:
+    - {name: base}
+    - name: good
+      qualify: spend(days=90) >= much and complaints(days=30) == 0
+      keep: spend(days=90) >= stays
+    - name: best
+      qualify: >-
+        (spend(days=90) > 3 * much and segment.worth == 'high' and profile.employees > 1)
+        or (orders(days=90) >= often and spend(days=30) / spend(days=90) >= third)
+"""
+
+
+@pytest.fixture
+def book() -> Book:
+    return compile_book(BOOK)
+
+
+@pytest.fixture
+def customer() -> CustomerState:
+    state = CustomerState()
+    for event in (purchase(-40, 9_000), complaint(-5, "k")):
+        fold(state.facts, event, ZONE, TODAY, 30)
+    return state
+
+
+def test_evidence_names_value_bound_parameter_and_window(
+    book: Book, customer: CustomerState
+) -> None:
+    assert evidence(book, "tiers.good.qualify", customer, NOW, None) == [
+        {
+            "rule": "tiers.good.qualify", "holds": False, "fact": "spend", "args": {"days": 90},
+            "value_minor": 9_000, "op": ">=", "bound_minor": 10_000, "currency": "GBP",
+            "parameter": "much", "first_day": "2026-01-11", "last_day": "2026-04-10",
+        },
+        {
+            "rule": "tiers.good.qualify", "holds": False, "fact": "complaints",
+            "args": {"days": 30}, "value": 1, "op": "==", "bound": 0,
+            "first_day": "2026-03-12", "last_day": "2026-04-10",
+        },
+    ]  # fmt: skip
+
+
+def test_a_tier_without_keep_is_kept_by_its_qualify(book: Book, customer: CustomerState) -> None:
+    kept = evidence(book, "tiers.best.keep", customer, NOW, None)
+    assert [found["holds"] for found in kept] == [False, False, None, False, False]
+    assert kept[-1]["expression"] == "(spend(days=30) / spend(days=90))"
+    assert kept[2] == {
+        "rule": "tiers.best.keep", "holds": None, "fact": "profile.employees", "args": {},
+        "value": None, "op": ">", "bound": 1,
+    }  # fmt: skip
+
+
+def test_the_lowest_tier_needs_no_evidence(book: Book, customer: CustomerState) -> None:
+    assert evidence(book, "tiers.base.qualify", customer, NOW, None) == []
+
+
+@pytest.mark.parametrize("rule", ["tiers.top.keep", "tiers.good", "dimensions.x", "", "tiers"])
+def test_a_rule_that_does_not_exist(book: Book, customer: CustomerState, rule: str) -> None:
+    with pytest.raises(KeyError, match="has no rule"):
+        evidence(book, rule, customer, NOW, None)
+
+
+def test_evidence_of_a_dimension_ends_with_what_decided(
+    book: Book, customer: CustomerState
+) -> None:
+    found = evidence(book, "dimensions.worth", customer, NOW, None)
+    assert [(f["fact"], f["holds"]) for f in found] == [("orders", True), ("spend", False)]
+    customer.concluded.categories = [0]
+    assert evidence(book, "dimensions.worth", customer, NOW, None)[-1]["parameter"] == "stays"
+    customer.facts.profile["scale"] = (NOW, "low")
+    (declared,) = evidence(book, "dimensions.worth", customer, NOW, None)
+    assert (declared["fact"], declared["value"]) == ("profile.scale", "low")
+
+
+def test_missing_says_the_difference(book: Book, customer: CustomerState) -> None:
+    assert missing_for_next(book, customer, NOW, None, 0) == {
+        "tier": "good",
+        "needs": [
+            {"fact": "spend", "days": 90, "missing_minor": 1_000, "currency": "GBP"},
+            {"fact": "complaints", "days": 30, "excess": 1},
+        ],
+    }
+
+
+def test_missing_takes_the_branch_with_the_fewest_needs(
+    book: Book, customer: CustomerState
+) -> None:
+    assert missing_for_next(book, customer, NOW, None, 1) == {
+        "tier": "best",
+        "needs": [
+            {"fact": "orders", "days": 90, "missing": 2},
+            {"expression": "(spend(days=30) / spend(days=90))", "missing": 0.3},
+        ],
+    }
+    assert missing_for_next(book, customer, NOW, None, 2) is None
+
+
+def test_an_explanation_has_everything(book: Book, customer: CustomerState) -> None:
+    explanation = explain(book, customer, NOW, None)
+    assert explanation.today == "2026-04-10"
+    assert [(d.name, d.category) for d in explanation.dimensions] == [("worth", "low")]
+    assert [(t.name, t.qualifies, t.held) for t in explanation.tiers] == [
+        ("base", True, True), ("good", False, True), ("best", False, False),
+    ]  # fmt: skip
+    # The complaint leaves its window 25 days from now, at midnight of British summer time.
+    assert explanation.changes_by_itself_at == "2026-05-04T23:00:00Z"
+
+
+@settings(max_examples=60, deadline=None)
+@given(rulebooks(), customers(), st.none() | st.integers(0, 2))
+def test_whatever_is_explained_is_what_was_concluded_and_fits_json(
+    text: str, state: CustomerState, band: int | None
+) -> None:
+    book = compile_book(text)
+    qualified, held, categories = book.conclude(state, NOW, band)
+    explanation = explain(book, state, NOW, band)
+    assert [tier.qualifies for tier in explanation.tiers] == _bits(qualified, len(book.tiers))
+    assert [tier.held for tier in explanation.tiers] == _bits(held, len(book.tiers))
+    for dimension, rules, index in zip(
+        explanation.dimensions, book.rules.dimensions, categories, strict=True
+    ):
+        assert dimension.category == (None if index is None else rules.categories[index])
+    msgspec.json.encode(explanation)
+    for rank in range(len(book.tiers) - 1):
+        missing = missing_for_next(book, state, NOW, band, rank)
+        assert missing is not None
+        assert bool(missing["needs"]) == (not qualified >> (rank + 1) & 1)
+
+
+def _bits(mask: int, count: int) -> list[bool]:
+    return [bool(mask >> rank & 1) for rank in range(count)]

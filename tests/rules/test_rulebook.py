@@ -1,0 +1,162 @@
+"""The rulebook's text: YAML 1.2 core, and every mistake with file, line and hint."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.errors import BadRulebook
+from rules import catalog
+from rules.compile import compile_book
+from rules.document import SIZE_MAX, load
+from rules.rulebook import PLANNED, read
+
+HEAD = """\
+rulebook: shop
+version: 1
+zone: UTC
+currency: GBP
+"""
+WHOLE = HEAD + "tiers:\n  ladder:\n    - {name: base}\n"
+
+
+def refused(text: str) -> str:
+    with pytest.raises(BadRulebook) as error:
+        compile_book(text, "shop.yaml")
+    return str(error.value)
+
+
+def test_the_smallest_rulebook() -> None:
+    rulebook, _ = read(WHOLE, "shop.yaml")
+    assert (rulebook.rulebook, rulebook.version, rulebook.tiers.downgrade) == (
+        *("shop", 1), "to_qualified")  # fmt: skip
+
+
+def test_words_that_older_yaml_mistakes_are_texts() -> None:
+    data = load("a: on\nb: NO\nc: 12:30\nd: 2026-01-05\ne: 1_000\nf: yes\ng: '5'\n", "x").data
+    assert data == {
+        "a": "on", "b": "NO", "c": "12:30", "d": "2026-01-05", "e": "1_000", "f": "yes", "g": "5",
+    }  # fmt: skip
+
+
+def test_numbers_truths_and_nothing() -> None:
+    data = load("a: 5\nb: -0.5\nc: 1e3\nd: true\ne: null\nf:\ng: 0x1F\nh: [1, ~]\n", "x").data
+    assert data == {
+        "a": 5, "b": -0.5, "c": 1000.0, "d": True, "e": None, "f": None, "g": 31, "h": [1, None],
+    }  # fmt: skip
+
+
+def test_every_value_has_its_line() -> None:
+    lines = load("a:\n  - b: 1\n    c: 2\nd: 3\n", "x").lines
+    assert lines["a",] == 1
+    assert lines["a", 0, "c"] == 3
+    assert lines["d",] == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what", "hint"),
+    [
+        ("", 1, "a mapping of keys", "rulebook: a_name"),
+        ("- a\n", 1, "a mapping of keys", ""),
+        ("a: [1\n", 2, "not YAML", "indentation"),
+        (WHOLE + "version: 2\n", 8, "'version' stands twice", "only the last"),
+        (WHOLE + "1: x\n", 8, "a key must be a text", "quotes"),
+        (WHOLE + "null: x\n", 8, "a key must be a text", ""),
+        (WHOLE + "label: &a {en: x}\nparameters: *a\n", 9, "aliases", "write the value again"),
+        (WHOLE + "label: !!python/object:os.system {}\n", 8, "tags (", "write the plain value"),
+        (WHOLE + "rulbook: x\n", 8, "unknown key `rulbook`", "did you mean rulebook?"),
+        (HEAD, 1, "`tiers` is missing", ""),
+        (WHOLE.replace("version: 1", "version: '1'"), 2, "`version` must be a whole", ""),
+        (WHOLE.replace("version: 1", "version: 0"), 2, "`version` is wrong", ""),
+        (WHOLE.replace("zone: UTC", "zone: Mars"), 3, "unknown time zone 'Mars'", ""),
+        (WHOLE.replace("GBP", "gbp"), 4, "not an ISO 4217 currency code", ""),
+        (WHOLE.replace("name: base", "name: Base"), 7, "`name` is not written", "lower case"),
+        (WHOLE + "label: {english: Shop}\n", 8, "'english' is not a name", ""),
+        (WHOLE + "parameters:\n  a: {value: 5, unit: orders}\n", 9, "`why` is missing", ""),
+        (WHOLE + "parameters:\n  a: {value: x, unit: orders, why: w}\n", 9, "`value` is", ""),
+        (WHOLE + "dimensions:\n  d: {measure: orders()}\n", 9, "either `measure` with", ""),
+        (WHOLE + "churn: {horizon: 90}\n", 8, "`horizon` must be a text", "such as 90d"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(text: str, line: int, what: str, hint: str) -> None:
+    message = refused(text)
+    first = next(part for part in message.split("shop.yaml:") if what in part)
+    assert first.startswith(f"{line}: "), message
+    assert hint in first
+
+
+def test_bands_out_of_order() -> None:
+    churn = (
+        "churn: {horizon: 90d, bands: {medium: {enter: 80, keep: 85}, high: {enter: 75, keep: 68}}}"
+    )
+    assert "`keep` is above `enter`" in refused(WHOLE + churn)
+    churn = churn.replace("keep: 85", "keep: 60")
+    assert "`high` must be entered and left above `medium`" in refused(WHOLE + churn)
+
+
+def test_an_expression_cut_at_a_comma_is_recognised() -> None:
+    message = refused(
+        WHOLE
+        + "dimensions:\n  d:\n    first_match:\n"
+        + "      - {name: a, when: complaints(days=90, type='delivery') == 0}\n"
+    )
+    assert "shop.yaml:11: an expression inside {…} needs quotes" in message
+    assert "write it as: when:" in message
+
+
+@pytest.mark.parametrize("key", ["groups", "policies", "actions", "lifecycle", "tables"])
+def test_what_is_planned_is_refused_and_not_ignored(key: str) -> None:
+    assert f"shop.yaml:8: `{key}` is not available in this version" in refused(
+        WHOLE + f"{key}: {{x: y}}\n"
+    )
+    assert key in PLANNED
+
+
+@pytest.mark.parametrize("key", ["grace: 30d", "minimum_stay: 90d", "was: [old]"])
+def test_tier_timing_is_refused_and_not_ignored(key: str) -> None:
+    text = WHOLE.replace("{name: base}", f"{{name: base, {key}}}")
+    assert f"`{key.partition(':')[0]}` is not available in this version" in refused(text)
+
+
+def test_a_later_way_up_is_refused() -> None:
+    text = WHOLE.replace("  ladder:", "  upgrade: review\n  ladder:")
+    assert "only `upgrade: immediate` is available" in refused(text)
+
+
+def test_all_findings_come_at_once_in_the_order_of_lines() -> None:
+    message = refused(WHOLE.replace("GBP", "gbp").replace("UTC", "Mars") + "x: 1\n")
+    lines = [int(part.split(":")[1]) for part in message.splitlines() if part.startswith("shop")]
+    assert lines == [3, 4, 8]
+
+
+def test_a_rulebook_that_no_control_event_could_carry() -> None:
+    assert "524,288 are allowed" in refused(WHOLE + "#" * SIZE_MAX)
+
+
+def test_deep_nesting_is_refused() -> None:
+    assert "nested" in refused("a: " + "[" * 3_000)
+    assert "nested too deeply" in refused(WHOLE + "label: " + "[" * 60 + "]" * 60)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_rulebook_passes_or_is_refused_and_nothing_else(data: st.DataObject) -> None:
+    lines = _PATIENT.splitlines(keepends=True)
+    for _ in range(data.draw(st.integers(1, 3))):
+        index = data.draw(st.integers(0, len(lines) - 1))
+        at = data.draw(st.integers(0, len(lines[index])))
+        piece = data.draw(st.sampled_from(_PIECES) | st.text(max_size=3))
+        cut = data.draw(st.integers(0, 6))
+        lines[index] = lines[index][:at] + piece + lines[index][at + cut :]
+    with suppress(BadRulebook):
+        compile_book("".join(lines), "shop.yaml")
+
+
+_PATIENT = catalog.text("retail")[: catalog.text("retail").index("examples:")]
+_PIECES = (
+    *("{", "}", "[", "]", ":", " - ", "'", '"', "(", ")", ",", "0", "-1", "1e9", "null"),
+    *("&a", "*a", "!x", "\t", "\n", "  ", "days=", "orders()", " and ", " / ", "0.5", "tier"),
+)

@@ -1,0 +1,108 @@
+"""The verdict: what a run left behind, held against the oracle and against a replay of its log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from random import Random
+
+import msgspec
+
+from models.errors import Reason
+from rules.reduce import look_at
+from streams.batch import Position, state_digest
+from streams.jobs.replay import Replay
+from streams.log.port import Record
+from streams.outputs import LOG, LOG_DEAD_LETTERS, STATE, TIER_CURRENT
+from streams.store import keys
+from streams.store.memory import Snapshot
+from streams.takeover import head
+from tests.simulation.history import PARTITION, PARTITIONS
+from tests.simulation.log import SimLog
+from tests.simulation.oracle import APP, truth
+
+_DIGESTS = 1 << 128
+
+
+def position_of(log: SimLog) -> Position | None:
+    """Return the newest position in the changelog."""
+    records = log.stored(STATE, PARTITION).records
+    newest = next((r for r in reversed(records) if r.key == keys.POSITION), None)
+    return None if newest is None else msgspec.json.decode(newest.value or b"", type=Position)
+
+
+def judge(log: SimLog, snapshot: Snapshot, random: Random) -> list[str]:
+    """Return everything that is wrong; `random` cuts the log for the replay."""
+    position = position_of(log)
+    if position is None or position.next != log.stored(LOG, PARTITION).end or not position.settled:
+        return [f"never settled: {position}"]
+    history = log.stored(LOG, PARTITION).written
+    expected = truth(history)
+    changelog = {r.key: r.value for r in log.stored(STATE, PARTITION).records}
+    states = {
+        customer: value
+        for name, value in changelog.items()
+        if name is not None
+        and value is not None
+        and (customer := keys.customer_of(name)) is not None
+    }
+    looks = {customer: look_at(customer, head(value).due) for customer, value in states.items()}
+    dues = {customer: at for customer, at in looks.items() if at is not None}
+    digest = sum(state_digest(c, value) for c, value in states.items()) % _DIGESTS
+    letters = log.stored(LOG_DEAD_LETTERS, PARTITION).written
+    wrong = {
+        "the clock differs": position.now != expected.now,
+        "changelog differs from the oracle": states != expected.states,
+        "store differs from the changelog": snapshot.fields != changelog,
+        "the due index differs from the states": snapshot.dues != dues,
+        "the digest of the states differs": position.states != f"{digest:032x}",
+        "dead letters differ from the oracle": _set_aside(letters) != expected.set_aside,
+        "a replay differs": not _replays(history, position, random),
+    }
+    failures = [name for name, differs in wrong.items() if differs]
+    return failures + _judge_outputs(log, expected.outputs, position)
+
+
+def _set_aside(letters: Sequence[Record]) -> list[tuple[int, str]]:
+    headers = [dict(letter.headers) for letter in letters]
+    return [(int(h["dlq.offset"]), h["dlq.reason"].decode()) for h in headers]
+
+
+def _replays(history: Sequence[Record], position: Position, random: Random) -> bool:
+    """Tell whether the log alone, cut anywhere, leads to the digests of the position."""
+    replay = Replay(APP, PARTITION, PARTITIONS)
+    waiting = list(history)
+    while waiting:
+        size = random.randint(1, 20)
+        chunk, waiting = waiting[:size], waiting[size:]
+        replay.take(chunk, chunk[-1].offset + 1)
+    replay.settle()
+    reached = replay.ledger.position
+    return (reached.states, reached.outputs) == (position.states, position.outputs)
+
+
+def _judge_outputs(
+    log: SimLog, expected: Mapping[bytes, list[bytes]], position: Position
+) -> list[str]:
+    failures = []
+    said: dict[bytes, list[tuple[int, bytes]]] = {}
+    ids: list[str] = []
+    for (topic, _), stored in log.topics.items():
+        if topic in {LOG, STATE, LOG_DEAD_LETTERS, TIER_CURRENT}:
+            continue
+        sequences: dict[bytes, int] = {}
+        for record in stored.written:
+            key, value = record.key or b"", json.loads(record.value or b"{}")
+            ids.append(value["id"])
+            said.setdefault(key, []).append((value["revision"], record.value or b""))
+            if value["sequence"] != sequences.get(key, 0) + 1:
+                failures.append(f"broken sequence in {topic}")
+            sequences[key] = value["sequence"]
+    if len(ids) != len(set(ids)):
+        failures.append("an output id appears twice")
+    in_order = {key: [value for _, value in sorted(values)] for key, values in said.items()}
+    if in_order != expected:
+        failures.append("outputs differ from the oracle")
+    if position.outputs != f"{sum(int(i, 16) for i in ids) % _DIGESTS:032x}":
+        failures.append("the digest of the outputs differs")
+    return failures

@@ -1,0 +1,176 @@
+"""The command line without services: what it offers, what it says when something is wrong."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from models.decisions import Cause, Rank, RulebookRef, TierChanged, encode
+from models.errors import TierstreamError
+from streams.app import Role, group_of
+from streams.cli import app
+from streams.commands import running
+from streams.commands.telling import decoded, told
+from streams.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+RETAIL = ROOT / "rules" / "catalog" / "retail.yaml"
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("COLUMNS", "200")
+    return CliRunner()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "worker",
+        "topics create",
+        "topics check",
+        "publish",
+        "play",
+        "watch",
+        "customer",
+        "explain",
+        "rules check",
+        "rules facts",
+        "rules activate",
+        "clock status",
+        "clock advance",
+        "clock release",
+        "replay",
+        "doctor",
+    ],
+)
+def test_every_command_explains_itself(runner: CliRunner, command: str) -> None:
+    shown = runner.invoke(app, [*command.split(), "--help"])
+    assert shown.exit_code == 0
+    assert f"{command} [OPTIONS]" in re.sub(r"\x1b\[[0-9;]*m", "", shown.output)
+
+
+def test_the_roles_are_those_of_the_workers() -> None:
+    assert [role.value for role in running.Role] == [role.value for role in Role]
+    assert group_of(Settings(app="shop"), Role.INGRESS) == "shop-ingress"
+
+
+def test_a_rulebook_in_order_is_summed_up(runner: CliRunner) -> None:
+    shown = runner.invoke(app, ["rules", "check", str(RETAIL)])
+    assert shown.exit_code == 0
+    assert "is in order: retail 1; tiers standard, silver, gold, platinum" in shown.output
+
+
+def test_a_bad_rulebook_ends_with_its_findings(tmp_path: Path) -> None:
+    file = tmp_path / "book.yaml"
+    file.write_text(RETAIL.read_text("utf-8").replace("spend(", "spent("), encoding="utf-8")
+    done = _run("rules", "check", str(file))
+    assert done.returncode == 1
+    assert "book.yaml" in done.stderr
+    assert "spend" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_fact_is_listed_with_its_unit(runner: CliRunner) -> None:
+    shown = runner.invoke(app, ["rules", "facts"])
+    assert "spend(days=…)" in shown.output
+    assert "money" in shown.output
+
+
+def test_bad_lines_are_shown_and_nothing_is_sent(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_text(json.dumps({"event": "purchase"}) + "\nnonsense\n", encoding="utf-8")
+    done = _run("publish", str(file), TIERSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1")
+    assert done.returncode == 1
+    assert "events.jsonl:1: " in done.stderr
+    assert "events.jsonl:2: the line names no event type" in done.stderr
+    assert "2 of 2 lines are bad, and nothing was sent" in done.stderr
+
+
+def test_a_broker_that_is_away_is_named_with_what_to_do() -> None:
+    done = _run("topics", "check", TIERSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1")
+    assert done.returncode == 1
+    assert "127.0.0.1:1 does not answer" in done.stderr
+    assert "TIERSTREAM_KAFKA_BOOTSTRAP" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_misspelt_variable_is_named() -> None:
+    done = _run("topics", "check", TIERSTREAM_KAFKA_BOOTSTRP="127.0.0.1:1")
+    assert done.returncode == 1
+    assert "did you mean TIERSTREAM_KAFKA_BOOTSTRAP" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["publish", "x.csv", "--column", "order_id"], "write FIELD="),
+        (["publish", "x.csv", "--zone", "Mars"], "unknown time zone 'Mars'"),
+        (["publish", "nothing.jsonl"], "does not exist"),
+        (["clock", "advance", "--to", "tomorrow"], "is no instant"),
+        (["replay"], "--verify"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(
+    runner: CliRunner, arguments: list[str], message: str
+) -> None:
+    shown = runner.invoke(app, arguments)
+    assert shown.exit_code == 1
+    assert isinstance(shown.exception, TierstreamError)
+    assert message in str(shown.exception)
+
+
+def test_a_change_is_told_in_one_line() -> None:
+    change = TierChanged(
+        id="0" * 32,
+        customer_id="17850",
+        revision=2,
+        sequence=2,
+        previous_id="1" * 32,
+        occurred_at="2011-03-04T12:00:00Z",
+        cause=Cause(kind="event", type="purchase", id="536365", occurred_at="2011-03-04T12:00:00Z"),
+        rulebook=RulebookRef("retail", 1, "sha256:0"),
+        from_="silver",
+        to="gold",
+        rank=Rank(1, 2, 3),
+        labels={},
+        direction="up",
+        reason="qualified",
+        qualified_tier="gold",
+        matched_tiers=("silver", "gold"),
+        held_since=None,
+        tier_since="2011-03-04T12:00:00Z",
+        evidence=[
+            {
+                "rule": "tiers.gold.qualify",
+                "holds": True,
+                "fact": "spend",
+                "args": {"days": 365},
+                "value_minor": 230410,
+                "op": ">=",
+                "bound_minor": 200000,
+                "currency": "GBP",
+            }
+        ],
+    )
+    line = told(decoded("segment.tier-changed.v1", encode(change))).plain
+    assert "2011-03-04  17850" in line
+    assert "silver → gold" in line
+    assert "qualified; spend(days=365) GBP 2,304.10 >= GBP 2,000.00" in line
+    assert line.endswith("(purchase 536365)")
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "streams.cli", *arguments],
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

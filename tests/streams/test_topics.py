@@ -1,0 +1,76 @@
+"""The catalogue of topics, and what is found where a topic is not as it must be."""
+
+import pytest
+
+from streams.settings import Settings
+from streams.settings import Topic as TopicSettings
+from streams.topics import LOG, SOURCES, STATE, Catalogue, Topic, differences
+
+CATALOGUE = Catalogue.of(Settings(partitions=8, topic=TopicSettings(prefix="shop.")))
+
+
+def topic(name: str) -> Topic:
+    return next(each for each in CATALOGUE.topics() if each.name == f"shop.{name}")
+
+
+def test_every_topic_is_named_once_and_prefixed() -> None:
+    names = [each.name for each in CATALOGUE.topics()]
+    assert len(names) == len(set(names))
+    assert all(name.startswith("shop.") for name in names)
+
+
+def test_the_log_and_the_changelog_have_the_partition_count() -> None:
+    assert topic(LOG).partitions == topic(STATE).partitions == 8
+
+
+def test_the_partitions_of_a_source_are_its_owners_affair() -> None:
+    assert differences(topic(SOURCES[0]), 3, {}) == []
+
+
+def test_every_source_has_a_dead_letter_topic_for_twice_its_record_size() -> None:
+    for source in SOURCES:
+        letters = topic(f"{source}.dlq")
+        assert int(letters.config["max.message.bytes"]) == 2 * 1_048_588
+
+
+def test_a_topic_made_from_the_catalogue_is_as_it_must_be() -> None:
+    for each in CATALOGUE.topics():
+        assert differences(each, each.partitions_made, each.config) == []
+
+
+def test_a_wrong_partition_count_is_named_with_the_mend() -> None:
+    (finding,) = differences(topic(LOG), 4, topic(LOG).config)
+    assert str(finding).startswith("shop.segment.log.v1: has 4 partitions instead of 8; ")
+    assert "TIERSTREAM_PARTITIONS=4" in finding.mend
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "allowed"),
+    [
+        (LOG, "message.timestamp.type", "CreateTime", False),
+        (LOG, "cleanup.policy", "compact", False),
+        (LOG, "retention.ms", "86400000", False),
+        (LOG, "retention.ms", str(500 * 86_400_000), True),
+        (LOG, "retention.ms", "-1", True),
+        (STATE, "cleanup.policy", "delete", False),
+        (STATE, "delete.retention.ms", "86400000", False),
+        (STATE, "segment.bytes", str(16 << 20), True),
+        (STATE, "segment.bytes", str(1 << 30), False),
+        ("segment.control.v1", "retention.ms", str(500 * 86_400_000), False),
+    ],
+)
+def test_configuration_may_be_more_careful_but_not_less(
+    name: str, key: str, value: str, *, allowed: bool
+) -> None:
+    wanted = topic(name)
+    findings = differences(wanted, wanted.partitions_made, {**wanted.config, key: value})
+    assert (findings == []) is allowed
+    for finding in findings:
+        assert f"{key}={value}" in finding.problem
+        assert f"--add-config {key}={wanted.config[key]}" in finding.mend
+
+
+def test_a_missing_configuration_entry_is_a_finding() -> None:
+    config = dict(topic(LOG).config)
+    del config["message.timestamp.type"]
+    assert len(differences(topic(LOG), 8, config)) == 1
