@@ -1,8 +1,8 @@
 """Sparse day buckets: what happened on which day, as two parallel lists sorted by day.
 
-A series of buckets is `days` (day numbers, strictly rising) and one or more lists of values beside it.
-Adding to a bucket commutes, so any order of arrival gives the same series; a window is a bisection
-and a slice sum, which costs the same 0.3 µs for ten active days as for fifty.
+A series of buckets is `days` (day numbers, strictly rising) and one or more lists of values beside
+it. Adding to a bucket commutes, so any order of arrival gives the same series; a window is a
+bisection and a slice sum, which costs the same 0.3 µs for ten active days as for fifty.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def total_between(days: list[int], values: list[int], first: int, last: int) -> 
 def next_exit(days: list[int], after: int, window_days: int) -> int | None:
     """Return the day on which the oldest bucket of a window leaves it by itself.
 
-    A window of n days at day t holds the days later than t − n, so day d leaves at d + n. `after` is
-    t − n, the newest day that has left already.
+    A window of n days at day t holds the days later than t − n, so day d leaves at d + n. `after`
+    is t − n, the newest day that has left already.
     """
     index = bisect_right(days, after)
     return days[index] + window_days if index < len(days) else None
@@ -57,8 +57,8 @@ def fall_day(
 ) -> int | None:
     """Return the day on which a window's total will have lost more than `surplus` by itself.
 
-    With `surplus` = total − bound, that is the first day on which total >= bound stops holding. None:
-    it never does. Values must not be negative.
+    With `surplus` = total − bound, that is the first day on which total >= bound stops holding.
+    None: it never does. Values must not be negative.
     """
     for index in range(bisect_right(days, after), len(days)):
         surplus -= values[index]

@@ -75,7 +75,7 @@ class Root(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Conclusions(msgspec.Struct, array_like=True):
-    """What was concluded. Tiers, bands and categories are indices into the state's era's rulebook."""
+    """What was concluded. Tiers, bands and categories are indices into the era's rulebook."""
 
     tier: int | None = None
     tier_since: int | None = None

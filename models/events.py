@@ -1,7 +1,7 @@
 """Canonical events: the closed union of facts that the log holds, one frozen type per fact.
 
-A canonical event is the value of a record of `segment.log.v1`: a JSON object whose `event` names its
-type. The record's key is the customer (UTF-8); records that concern a whole partition have no key.
+A canonical event is the value of a record of `segment.log.v1`: a JSON object whose `event` names
+its type. The record's key is the customer (UTF-8); what concerns a whole partition has none.
 Instants are whole seconds since 1970 (UTC), amounts are minor units, quantities are thousandths.
 The public input models, which producers write, are in `wire`; ingress turns one into the other.
 

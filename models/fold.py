@@ -1,20 +1,21 @@
 """`fold`: add one event to a customer's facts. Facts only; what follows from them is in `rules`.
 
-Any order of the same events gives the same facts: amounts and counts are added to the bucket of their
-day, first and last are minimum and maximum, and whatever can be corrected (a complaint, a feedback, a
-profile field) keeps the largest (event time, value). Ties of event time therefore go to the larger
-value rather than to the later arrival, which keeps the facts free of arrival order without storing
-another id.
+Any order of the same events gives the same facts: amounts and counts are added to the bucket of
+their day, first and last are minimum and maximum, and whatever can be corrected (a complaint, a
+feedback, a profile field) keeps the largest (event time, value). Ties of event time therefore go to
+the larger value rather than to the later arrival, which keeps the facts free of arrival order
+without storing another id.
 
 Names of the series in `Facts.series` (day → number):
 
     refund          refunded minor units, on the purchase's day where it is known
     refunds         number of refunds
     cancelled       orders that stopped counting because they were refunded in full
-    net:<CUR>       net minor units in a currency other than the customer's first, orders counted as usual
+    net:<CUR>       net minor units in a currency other than the customer's first
     e:<kind>        engagements of a kind; u:<unit>: their quantity in thousandths
     c:<t><s>        complaints too many to keep one by one, by type and severity
-    f:<m><p>        feedback too many to keep one by one, by metric and polarity; fs:<m><p>: sum of scores
+    f:<m><p>        feedback too many to keep one by one, by metric and polarity;
+                    fn:<m><p>: those with a score, fs:<m><p>: the sum of their scores
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import msgspec
 
 from models import buckets
 from models.calendar import Calendar
-from models.customer import ComplaintCase, FeedbackCase, Facts
+from models.customer import ComplaintCase, Facts, FeedbackCase
 from models.events import (
     SEVERITIES,
     Complaint,
@@ -222,7 +223,11 @@ def _retain(facts: Facts, oldest: int) -> None:
     if facts.series:
         for name in [n for n, (days, _) in facts.series.items() if days[0] < oldest]:
             days, values = facts.series[name]
-            buckets.prune(days, oldest, values)
+            (lost,) = buckets.prune(days, oldest, values)
+            if name == "refund":
+                facts.pruned_net_minor -= lost
+            elif name == "cancelled":
+                facts.pruned_orders -= lost
             if not days:
                 del facts.series[name]
 
@@ -254,6 +259,7 @@ def _retain_feedback(facts: Facts, zone: Calendar, oldest: int, unmatched: int) 
             if case.given_at is not None and not retracted:
                 _count(facts, f"f:{metric}{polarity}", day, 1)
                 if score:
+                    _count(facts, f"fn:{metric}{polarity}", day, 1)
                     _count(facts, f"fs:{metric}{polarity}", day, score - 1)
             continue
         kept.append(case)

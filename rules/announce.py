@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import msgspec
+
 from models.calendar import DAY_S, rfc3339
 from models.churn import expected_next, p_alive, risk, risk_factors, score
 from models.customer import Feed
@@ -22,6 +24,7 @@ from models.decisions import (
 from models.ids import output_id, timer_id
 from rules import churn_risk, tiering
 from rules.explain import evidence, missing_for_next
+from rules.view import View
 
 if TYPE_CHECKING:
     from models.customer import CustomerState
@@ -35,7 +38,7 @@ TIER, CHURN, SEGMENT = 0, 1, 2  # the feeds: keys of `Conclusions.feeds`
 _REASONS_MAX = 3
 
 
-class Trigger(NamedTuple):
+class Trigger(msgspec.Struct, frozen=True, gc=False):
     """What led to an evaluation. `said_at`: the earliest `occurred_at` of what it makes known."""
 
     kind: Literal["event", "timer", "activation", "first_tick"]
@@ -47,15 +50,16 @@ class Trigger(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What was concluded before, and what the rules say now."""
+    """What was concluded before, and what the rules say at an instant."""
 
+    at: int
     tier: int | None
     tier_since: int | None
     band: int | None
-    score: int | None
     categories: list[int | None]
     move: Move | None
     qualified: int
+    outlook: Outlook | None  # for a change of tier
 
 
 class _Envelope(NamedTuple):
@@ -98,10 +102,8 @@ def announce(
     customer: str,
     state: CustomerState,
     era: Era,
-    at: int,
     trigger: Trigger,
     change: Change,
-    outlook: Outlook | None,
     decisions: list[AnyDecision],
 ) -> None:
     """Append the outputs for a change, tier first, then churn risk, then dimensions."""
@@ -122,11 +124,11 @@ def announce(
     )
     before = len(decisions)
     if change.move is not None:
-        decisions.append(_tier_changed(envelope, book, at, change, change.move, outlook))
+        decisions.append(_tier_changed(envelope, book, change, change.move))
     if concluded.band is not None and concluded.band != change.band:
         stand = churn_risk.standing(state.facts, era.model)
         if stand is not None:
-            decisions.append(_churn_changed(envelope, book, at, change, stand))
+            decisions.append(_churn_changed(envelope, book, change, stand))
     _segments_changed(envelope, book, change, decisions)
     if len(decisions) > before:
         concluded.said_at = occurred_at
@@ -152,22 +154,12 @@ def _root(state: CustomerState, trigger: Trigger) -> Cause | None:
     return Cause(kind="event", type=root.type, id=root.id, occurred_at=rfc3339(root.occurred_at))
 
 
-def _tier_changed(
-    envelope: _Envelope,
-    book: Book,
-    at: int,
-    change: Change,
-    move: Move,
-    outlook: Outlook | None,
-) -> TierChanged:
+def _tier_changed(envelope: _Envelope, book: Book, change: Change, move: Move) -> TierChanged:
     state = envelope.state
-    band = state.concluded.band
+    view = View(book, state, change.at, state.concluded.band)
     to = book.tiers[move.to]
     down = change.tier is not None and move.to < change.tier
-    if down:
-        rule = f"tiers.{book.tiers[change.tier or 0].name}.keep"
-    else:
-        rule = f"tiers.{to.name}.qualify"
+    rule = f"tiers.{book.tiers[change.tier or 0].name}.keep" if down else f"tiers.{to.name}.qualify"
     reason: Literal["joined", "qualified", "keep_failed", "rulebook", "refund"] = move.reason
     if change.tier is not None and envelope.trigger.kind == "activation":
         reason = "rulebook"
@@ -188,16 +180,16 @@ def _tier_changed(
         ),
         held_since=None if change.tier_since is None else rfc3339(change.tier_since),
         tier_since=rfc3339(envelope.occurred_at),
-        if_nothing_happens=outlook,
-        missing_for_next=missing_for_next(book, state, at, band, move.to),
-        evidence=evidence(book, rule, state, at, band),
+        if_nothing_happens=change.outlook,
+        missing_for_next=missing_for_next(view, move.to),
+        evidence=evidence(view, rule),
     )
 
 
 def _churn_changed(
-    envelope: _Envelope, book: Book, at: int, change: Change, stand: Standing
+    envelope: _Envelope, book: Book, change: Change, stand: Standing
 ) -> ChurnRiskChanged:
-    rules, model, facts = book.churn, envelope.era.model, envelope.state.facts
+    rules, model, at = book.churn, envelope.era.model, change.at
     concluded = envelope.state.concluded
     if rules is None or concluded.band is None:
         message = "a churn output needs churn rules and a band"
@@ -205,14 +197,14 @@ def _churn_changed(
     names = ("low", *(band.name for band in rules.bands))
     age = churn_risk.age_days(stand, at)
     level = risk(model, stand.repeats, stand.log_dead, age, rules.horizon_days)
-    concluded.score = score(level)
+    previous_score, concluded.score = concluded.score, score(level)
     rises_at = churn_risk.rises_at(rules, model, stand, concluded.band, at)
     return ChurnRiskChanged(
         **envelope.fields(CHURN),  # type: ignore[arg-type]  # one dict for all outputs' envelope
         from_band=None if change.band is None else names[change.band],
         to_band=names[concluded.band],
         score=concluded.score,
-        previous_score=change.score,
+        previous_score=previous_score,
         risk=round(level, 4),
         p_alive=round(p_alive(model, stand.repeats, stand.log_dead, age), 4),
         horizon_days=rules.horizon_days,
@@ -280,8 +272,8 @@ def _value_at_risk(
 ) -> dict[str, int | str] | None:
     """What she would spend within the horizon at her own pace if she stayed, times the risk.
 
-    Her pace is the posterior mean of the purchase rate, (r + x) / (alpha + T); her order is the mean
-    of what she spent per purchase day.
+    Her pace is the posterior mean of the purchase rate, (r + x) / (alpha + T); her order is the
+    mean of what she spent per purchase day.
     """
     facts, model, book = envelope.state.facts, envelope.era.model, envelope.era.book
     if facts.currency is None or facts.purchase_days == 0 or book is None or book.churn is None:

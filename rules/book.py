@@ -1,7 +1,7 @@
 """A rulebook in force: what the reducer needs of it, and the checked rules that it came from.
 
 `Rules` is the rulebook after the check: every expression a tree with parameters replaced by their
-values. `compile` turns it into the two functions of a `Book`; `explain` walks it.
+values. `compile` turns it into the function of a `Book`; `explain` walks it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from rules.tree import Condition, Constant, Fact, Value
 
 LOWEST_BAND = "low"
 
-Conclude: TypeAlias = Callable[[CustomerState, int, int | None], tuple[int, int, list[int | None]]]
-Due: TypeAlias = Callable[[CustomerState, int, int | None], int | None]
+Concluded: TypeAlias = tuple[int, int, list[int | None], int | None]
+Conclude: TypeAlias = Callable[[CustomerState, int, int | None], Concluded]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +119,14 @@ class Book:
     """A rulebook in force.
 
     `conclude(state, now, band)` returns the bit mask of the tiers whose `qualify` is true, the bit
-    mask of the tiers that are held (`keep` or `qualify`; an unknown `keep` holds), and per
-    dimension the index of the category, or None: unknown. Hysteresis reads
+    mask of the tiers that are held (`keep` or `qualify`; an unknown `keep` holds), per dimension
+    the index of the category (None: unknown), and when to look again: the earliest instant after
+    `now` at which, without events, a comparison that the book makes may change, or None: never.
+    That instant may be early, never late, and does not look at churn bands. Hysteresis reads
     `state.concluded.categories`.
 
-    `due(state, now, band)` returns the earliest instant after `now` at which, without events, a
-    comparison that the book makes may change, or None: never. It may be early, never late, and
-    does not look at churn bands.
+    `ladder` does the same for the tiers alone (its categories are not to be used): its instants are
+    those at which a tier may change, few enough to look ahead.
 
     `now` is in seconds; `band` is an index into `ChurnRules.names`, None without enough history.
     """
@@ -141,7 +142,7 @@ class Book:
     dimensions: tuple[Dimension, ...]
     churn: ChurnRules | None
     conclude: Conclude = field(repr=False, compare=False)
-    due: Due = field(repr=False, compare=False)
+    ladder: Conclude = field(repr=False, compare=False)
     rules: Rules = field(repr=False)
     source: Rulebook = field(repr=False)
     program: str = field(repr=False)  # the generated Python text, for people who debug it

@@ -97,7 +97,7 @@ def score_buckets(facts: Facts, zone: Calendar, metric: str) -> tuple[Series, Se
             answers.append((day, 1))
     polarities = _selected(POLARITIES, None)
     scores += _folded_counts(facts, "fs:", (index,), polarities)
-    answers += _folded_counts(facts, "f:", (index,), polarities)
+    answers += _folded_counts(facts, "fn:", (index,), polarities)
     return _series(scores), _series(answers)
 
 

@@ -1,15 +1,17 @@
 """The churn band of a customer: from facts and a model to a risk, from a risk to a band, and when.
 
-Between events the risk only rises, so a band is entered by silence at one instant that can be solved
-for. Solving costs several evaluations; `quiet_until` saves most of them: an instant before which
-the band is known not to rise stays valid as long as the risk *at that instant* is below the next
-band, which is one evaluation to check. A purchase mostly moves the crossing away, the timer then
-fires early, finds nothing, and the crossing is solved for again.
+Between events the risk only rises, so a band is entered by silence at one instant that can be
+solved for. Solving costs several evaluations; `quiet_until` saves most of them: an instant before
+which the band is known not to rise stays valid as long as the risk *at that instant* is below the
+next band, which is one evaluation to check. A purchase mostly moves the crossing away, the timer
+then fires early, finds nothing, and the crossing is solved for again.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from models.calendar import DAY_S
 from models.churn import Coins, MbgNbd, log_dead, risk
@@ -26,7 +28,7 @@ _SATISFIED = 1
 _NEGATIVE = POLARITIES.index("negative")
 
 
-class Standing(NamedTuple):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """What the model needs of a history (see `models.churn`); ages in days since `first_at`."""
 
     first_at: int
@@ -35,25 +37,15 @@ class Standing(NamedTuple):
     log_dead: float
 
 
-class Assessment(NamedTuple):
-    """A customer's band (None: too little history), and when it may change by itself."""
-
-    band: int | None
-    due: int | None
-    quiet_until: int | None
-
-
 def standing(facts: Facts, model: MbgNbd) -> Standing | None:
     """Return a customer's standing, None before the first purchase."""
     first, last = facts.first_purchase_at, facts.last_purchase_at
     if first is None or last is None:
         return None
     repeats = facts.purchase_days - 1
-    coins = (
-        [(age, q) for age, q, _ in coins_since(facts, first, last)]
-        if facts.complaints or facts.feedback
-        else ()
-    )
+    coins: list[tuple[float, float]] = []
+    if facts.complaints or facts.feedback:
+        coins = [(age, q) for age, q, _ in coins_since(facts, first, last)]
     return Standing(first, last, repeats, log_dead(model, repeats, (last - first) / DAY_S, coins))
 
 
@@ -71,9 +63,9 @@ def coins_since(facts: Facts, first: int, last: int) -> list[tuple[float, float,
             coins.append(((opened - first) / DAY_S, q, True))
     for answer in facts.feedback:
         given = answer.given_at
-        if given is not None and given >= last and not answer.value[1]:
-            if answer.value[3] == _NEGATIVE:
-                coins.append(((given - first) / DAY_S, COINS.detractor, False))
+        _, retracted, _, polarity, _, _, _ = answer.value
+        if given is not None and given >= last and polarity == _NEGATIVE and not retracted:
+            coins.append(((given - first) / DAY_S, COINS.detractor, False))
     return coins
 
 
@@ -90,57 +82,37 @@ def assess(
     at: int,
     *,
     at_once: bool,
-) -> Assessment:
-    """Return the band at an instant. `at_once`: a minimum stay does not hold this change back."""
+) -> tuple[int | None, int | None, int | None]:
+    """Return the band at an instant, when it may change by itself, and until when it cannot rise.
+
+    The band is None with too little history. `at_once`: a minimum stay does not hold this change
+    back.
+    """
     stand = standing(facts, model)
     if stand is None:
-        return Assessment(None, None, None)
-    known_from = stand.first_at + rules.minimum_history_s
-    if at < known_from:
-        return Assessment(None, known_from, None)
-    level = risk(model, stand.repeats, stand.log_dead, age_days(stand, at), rules.horizon_days)
-    held = concluded.band
-    band = _band(rules, held, 100.0 * level)
-    since = concluded.band_since
-    if held is not None and since is not None and band != held and not at_once:
-        stay_until = since + rules.minimum_stay_s
-        if at < stay_until:
-            return Assessment(held, stay_until, concluded.quiet_until)
-    quiet_until = _quiet_until(concluded, rules, model, stand, band, at)
-    return Assessment(band, quiet_until, quiet_until)
-
-
-def _band(rules: ChurnRules, held: int | None, score: float) -> int:
-    """Return the band of a score: entered at `enter`, left only below `keep`. 0 is the lowest."""
-    band = 0
+        return None, None, None
+    first, last, repeats, ell = stand.first_at, stand.last_at, stand.repeats, stand.log_dead
+    if at < first + rules.minimum_history_s:
+        return None, first + rules.minimum_history_s, None
+    held, band, horizon_days = concluded.band, 0, rules.horizon_days
+    score = 100.0 * risk(model, repeats, ell, (max(at, last) - first) / DAY_S, horizon_days)
     for index, limits in enumerate(rules.bands, start=1):
-        if score >= limits.enter or (held is not None and held >= index and score >= limits.keep):
+        if score >= (limits.keep if held is not None and held >= index else limits.enter):
             band = index
-    return band
-
-
-def _quiet_until(
-    concluded: Conclusions,
-    rules: ChurnRules,
-    model: MbgNbd,
-    stand: Standing,
-    band: int,
-    at: int,
-) -> int | None:
-    if band >= len(rules.bands):
-        return None
-    threshold = rules.bands[band].enter / 100.0
     known = concluded.quiet_until
-    if known is not None and known > at and band == concluded.band:
-        then = age_days(stand, known)
-        if risk(model, stand.repeats, stand.log_dead, then, rules.horizon_days) < threshold:
-            return known
-    return rises_at(rules, model, stand, band, at)
+    if band != held:
+        stay_until = (concluded.band_since or 0) + rules.minimum_stay_s
+        if held is not None and not at_once and at < stay_until:
+            return held, stay_until, known
+    elif known is not None and known > at:
+        then = 100.0 * risk(model, repeats, ell, (max(known, last) - first) / DAY_S, horizon_days)
+        if then < rules.bands[band].enter:
+            return band, known, known
+    quiet_until = rises_at(rules, model, stand, band, at)
+    return band, quiet_until, quiet_until
 
 
-def rises_at(
-    rules: ChurnRules, model: MbgNbd, stand: Standing, band: int, at: int
-) -> int | None:
+def rises_at(rules: ChurnRules, model: MbgNbd, stand: Standing, band: int, at: int) -> int | None:
     """Return the first second after `at` at which silence alone lifts the band; None: never."""
     if band >= len(rules.bands):
         return None

@@ -1,13 +1,14 @@
-"""From a rulebook's text to a `Book`: all its rules together become two generated functions.
+"""From a rulebook's text to a `Book`: all its rules together become one generated function.
 
-One concludes, one says when to look again; `program` has how their text is written. The functions
-are made once per activation and run for every event.
+It concludes, and says when to look again; `program` has how its text is written. The function is
+made once per activation and runs for every event. A second one, of the tiers alone, looks ahead.
 """
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -20,6 +21,7 @@ from rules.cases import EMPTY, folded
 from rules.check import check
 from rules.program import Program, Term, local
 from rules.rulebook import Churn, Rulebook, read
+from rules.tree import facts_of
 
 _HOUR_S = 3_600
 _STARTS_MAX = 4_096  # day starts remembered: a year of days on each side, for many zones
@@ -46,7 +48,7 @@ def compile_book(text: str, file: str = "rulebook.yaml") -> Book:
         "start": lru_cache(_STARTS_MAX)(zone.start),
         **due.NAMES,
     }
-    program = _conclude(rules, names) + "\n\n" + due.write(rules, names)
+    program = _conclude("conclude", rules, names) + "\n\n" + _ladder(rules, names)
     exec(compile(program, f"<rulebook {rulebook.rulebook}>", "exec"), names)  # noqa: S102
     return Book(
         name=rulebook.rulebook,
@@ -60,7 +62,7 @@ def compile_book(text: str, file: str = "rulebook.yaml") -> Book:
         dimensions=_dimensions(rulebook),
         churn=None if rulebook.churn is None else _churn(rulebook.churn),
         conclude=names["conclude"],
-        due=names["due"],
+        ladder=names["ladder"],
         rules=rules,
         source=rulebook,
         program=program,
@@ -102,9 +104,18 @@ def _seconds(duration: str) -> int:
     return int(duration[:-1]) * (DAY_S if duration.endswith("d") else _HOUR_S)
 
 
-def _conclude(rules: Rules, names: dict[str, Any]) -> str:
+def _ladder(rules: Rules, names: dict[str, Any]) -> str:
+    """Write the function that concludes on the tiers alone, unless they build on dimensions."""
+    conditions = [c for tier in rules.tiers for c in (tier.qualify, tier.keep) if c is not None]
+    facts = [fact.name for condition in conditions for fact in facts_of(condition)]
+    if not any(name.startswith("segment.") for name in facts):
+        rules = replace(rules, dimensions=(), order=())
+    return _conclude("ladder", rules, names)
+
+
+def _conclude(name: str, rules: Rules, names: dict[str, Any]) -> str:
     """Write the function that concludes; see `Book`."""
-    program = Program("def conclude(state, now, band):", rules, names)
+    program = Program(f"def {name}(state, now, band):", rules, names)
     for index in rules.order:
         _dimension(program, index, rules.dimensions[index])
     qualified, held = ["1"], ["1"]
@@ -117,7 +128,10 @@ def _conclude(rules: Rules, names: dict[str, Any]) -> str:
         qualified.append(f"({1 << rank} if {qualify.code} else 0)")
         held.append(f"({1 << rank} if {both} else 0)")
     categories = ", ".join(local(dimension.name) for dimension in rules.dimensions)
-    program.line(f"return {' | '.join(qualified)}, {' | '.join(held)}, [{categories}]")
+    next_change = due.write(program)
+    program.line(
+        f"return {' | '.join(qualified)}, {' | '.join(held)}, [{categories}], {next_change}"
+    )
     return "\n".join(program.lines)
 
 

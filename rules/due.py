@@ -1,4 +1,4 @@
-"""When to look at a quiet customer again: the text of a book's `due` function.
+"""When to look at a quiet customer again: the last part of a book's generated function.
 
 Without events a comparison changes only because days pass. A whole number compared with a bound is
 decided by a threshold, the smallest whole number that passes; so for every fact the thresholds of
@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from math import ceil, floor
-from typing import Any
 
 from models.buckets import Series, fall_day, next_exit
 from rules.book import Rules
-from rules.facts import lookup
+from rules.facts import lookup, trade
 from rules.program import IN_PLACE, Program, spec_of
 from rules.tree import Compare, Condition, Constant, Fact, Value, comparisons_of, facts_of
 
@@ -56,25 +55,31 @@ def exit_days(windows: Iterable[Series], today: int, window_days: int) -> list[i
 NAMES = {"crossing_day": crossing_day, "exit_days": exit_days, "fall_day": fall_day}
 
 
-def write(rules: Rules, names: dict[str, Any]) -> str:
-    """Return the text of `due`; see `rules.book.Book`."""
-    program = Program("def due(state, now, band):", rules, names)
+def write(program: Program) -> str:
+    """Write what finds the next change; return the code of its instant. See `rules.book.Book`."""
+    rules = program.rules
     program.line("wakes = []")
-    for fact, bounds in _watched(rules).items():
+    watched = _watched(rules)
+    # Whoever looks whenever a purchase leaves a window need not find out which one matters.
+    traded = {fact.args for fact in watched if spec_of(fact).source is trade}
+    for fact, bounds in watched.items():
         spec = spec_of(fact)
         days = dict(fact.args).get("days")
         if spec.motion == "rises":
             _rises(program, fact, bounds)
         elif days is None:
             continue  # a lifetime does not move by itself
+        elif spec.source is trade:
+            _trade_exits(program, int(days))
         elif spec.motion == "exits" or bounds is None:
             _exits(program, fact, int(days))
+        elif spec.motion == "nets" and fact.args in traded:
+            continue
         elif spec.motion == "falls":
             _falls(program, fact, int(days), bounds)
         else:
             _nets(program, fact, int(days), bounds)
-    program.line("return start(min(wakes)) if wakes else None")
-    return "\n".join(program.lines)
+    return "start(min(wakes)) if wakes else None"
 
 
 def _watched(rules: Rules) -> dict[Fact, tuple[int, ...] | None]:
@@ -182,6 +187,20 @@ def _nets(program: Program, fact: Fact, days: int, bounds: tuple[int, ...]) -> N
     program.line("elif reached:")
     surplus = f"{value} - {bounds!r}[reached - 1]"
     program.line(f"    wakes.append(fall_day(days, {column}, today - {days}, {days}, {surplus}))")
+
+
+def _trade_exits(program: Program, days: int) -> None:
+    """Write when a purchase, a refund or a cancellation leaves a window next."""
+    first = program.first(days)
+    line = f"if {first} < len(days):"
+    if f"    {line}" in program.lines:
+        return
+    program.line(line)
+    program.line(f"    wakes.append(days[{first}] + {days})")
+    for fact in (Fact("spend", ()), Fact("orders", ())):
+        taken_off = program.column(fact)[1]
+        program.line(f"if {taken_off} is not None:")
+        program.line(f"    wakes += exit_days(({taken_off},), today, {days})")
 
 
 def _exits(program: Program, fact: Fact, days: int) -> None:

@@ -2,8 +2,8 @@
 
 A rulebook, a churn model, RFM cuts, exchange rates and the engine together form an era, numbered by
 its offset in the control topic. A control record changes one of them; the others are carried over.
-An era is noted with the partition's clock at its record, so that a customer who is looked at later is
-re-seated as of that instant, whenever that happens.
+An era is noted with the partition's clock at its record, so that a customer who is looked at later
+is re-seated as of that instant, whenever that happens.
 """
 
 from __future__ import annotations

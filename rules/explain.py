@@ -70,7 +70,7 @@ class Explanation:
 def explain(book: Book, state: CustomerState, now: int, band: int | None) -> Explanation:
     """Explain all conclusions about a customer; the arguments are those of `Book.conclude`."""
     view = View(book, state, now, band)
-    due = book.due(state, now, band)
+    due = book.conclude(state, now, band)[3]
     return Explanation(
         at=rfc3339(now),
         today=_date(view.today),
@@ -88,9 +88,7 @@ def explain(book: Book, state: CustomerState, now: int, band: int | None) -> Exp
     )
 
 
-def evidence(
-    book: Book, rule: str, state: CustomerState, now: int, band: int | None
-) -> list[dict[str, Any]]:
+def evidence(view: View, rule: str) -> list[dict[str, Any]]:
     """Return the comparisons of one rule, each with its value, bound and window.
 
     `rule` is `tiers.<tier>.qualify`, `tiers.<tier>.keep` or `dimensions.<dimension>`. A tier
@@ -99,7 +97,7 @@ def evidence(
     Raises:
         KeyError: the rulebook has no such rule.
     """
-    view = View(book, state, now, band)
+    book = view.book
     kind, _, rest = rule.partition(".")
     if kind == "dimensions":
         found = next((d for d in book.rules.dimensions if d.name == rest), None)
@@ -114,19 +112,17 @@ def evidence(
     raise KeyError(message)
 
 
-def missing_for_next(
-    book: Book, state: CustomerState, now: int, band: int | None, tier_index: int
-) -> dict[str, Any] | None:
+def missing_for_next(view: View, tier_index: int) -> dict[str, Any] | None:
     """Return what the next higher tier still needs, None for the highest.
 
     A need is a fact with its arguments and what is `missing`, or the `excess` above an upper bound;
     where that is no difference of numbers, what she has and what it takes. Of an `or`, the branch
     with the fewest needs is given.
     """
-    if tier_index + 1 >= len(book.tiers):
+    tiers = view.book.rules.tiers
+    if tier_index + 1 >= len(tiers):
         return None
-    tier = book.rules.tiers[tier_index + 1]
-    view = View(book, state, now, band)
+    tier = tiers[tier_index + 1]
     needs = [] if tier.qualify is None else _needs(view, tier.qualify)
     return {"tier": tier.name, "needs": needs}
 

@@ -74,7 +74,8 @@ def _counted(facts: Facts, _zone: Calendar) -> tuple[Series, Series]:
     return (facts.days, facts.orders), facts.series.get("cancelled", cases.EMPTY)
 
 
-def _trade(facts: Facts, zone: Calendar) -> tuple[Series, ...]:
+def trade(facts: Facts, zone: Calendar) -> tuple[Series, ...]:
+    """Return everything that a ratio of money or orders is made of."""
     return (*_money(facts, zone), _counted(facts, zone)[1])
 
 
@@ -100,7 +101,7 @@ def refunds(facts: Facts, zone: Calendar, today: int, days: int | None = None) -
     return total(_refunded(facts, zone), today, days)
 
 
-@_fact(Unit.SHARE, "exits", source=_trade, unknown=True)
+@_fact(Unit.SHARE, "exits", source=trade, unknown=True)
 def return_ratio(facts: Facts, zone: Calendar, today: int, days: int | None = None) -> float | None:
     """Refunded share of the money of the purchases, 0 to 1; unknown without a purchase."""
     bought, returned = _money(facts, zone)
@@ -109,7 +110,7 @@ def return_ratio(facts: Facts, zone: Calendar, today: int, days: int | None = No
     return min(1.0, total(returned, today, days) / whole) if whole else None
 
 
-@_fact(Unit.MONEY, "exits", source=_trade, unknown=True)
+@_fact(Unit.MONEY, "exits", source=trade, unknown=True)
 def average_order(facts: Facts, zone: Calendar, today: int, days: int | None = None) -> int | None:
     """Spend per order, in whole minor units, rounded down; unknown without an order."""
     count = orders(facts, zone, today, days)

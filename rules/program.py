@@ -8,6 +8,7 @@ Names and texts of a rulebook enter as literals (`repr`), never as code.
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import Any, NamedTuple
 
 from rules.book import Rules
@@ -53,8 +54,10 @@ class Program:
         """Return the local that holds the value of `code`, written now or before."""
         if code not in self._written:
             name = base = re.sub(r"\W+", "_", hint)[:40].strip("_")
-            while name in self._locals:
-                name = f"{base}_{len(self._locals)}"
+            for number in count(2):
+                if name not in self._locals:
+                    break
+                name = f"{base}_n{number}"
             self._locals.add(name)
             self.line(f"{name} = {code}")
             self._written[code] = name
@@ -164,6 +167,10 @@ class Program:
             taken_off, f"series.get({taken_off!r})"
         )
 
+    def first(self, days: object) -> str:
+        """Write where a window begins among the days of the purchases."""
+        return self.let(f"first_{days}", f"bisect_right(days, today - {days})")
+
     def _net(self, fact: Fact) -> tuple[str, str, str]:
         """Write a sum less what is taken off it; return it, and code of both parts."""
         column, taken_off = self.column(fact)
@@ -173,7 +180,7 @@ class Program:
             gross = self.let(f"{column}_all", f"sum({column}) + facts.{pruned}")
             back = f"sum({taken_off}[1])"
         else:
-            first = self.let(f"first_{days}", f"bisect_right(days, today - {days})")
+            first = self.first(days)
             gross = self.let(f"{column}_{days}", f"sum({column}[{first}:])")
             back = f"total({taken_off}[0], {taken_off}[1], today - {days})"
         code = f"{gross} if {taken_off} is None else max(0, {gross} - {back})"

@@ -6,24 +6,24 @@ first two, sooner or later: it is the same sequence, so batches, budgets and cra
 Nothing here reads a clock. `now` is always the partition's clock, which only tick records move.
 
 An evaluation always has the same parts: the churn band, the tiers and categories that the compiled
-rulebook concludes, the outputs for what differs from before, and the next instant at which something
-may change by itself.
+rulebook concludes, the outputs for what differs from before, and the next instant at which
+something may change by itself.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from zlib import crc32
+
+import msgspec
 
 from models.calendar import DAY_S, calendar, rfc3339
 from models.customer import (
     CustomerState,
     Root,
     is_seen,
-    pack,
     remember,
     seen_key,
-    unpack,
 )
 from models.decisions import Outlook
 from models.errors import Reason, TierstreamError
@@ -49,27 +49,27 @@ from rules.eras import FUTURE_S_MAX, LATENESS_DAYS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.calendar import Calendar
     from models.decisions import AnyDecision
     from models.events import CustomerEvent
+    from rules.book import Book
     from rules.eras import Era
 
 SPREAD_S = 6 * 3600
 _QUARTER_S = 900
 _TIMERS_MAX = 20_000  # of one customer in one go; more means that `due` does not move on
-_OUTLOOK_STEPS = 3
+_OUTLOOK_STEPS = 4
 _NOT_YET = OverrideSet | OverrideCleared | HoldSet | HoldCleared | CustomersMerged | CustomerErased
 _UTC = calendar("UTC")  # days before the first rulebook says otherwise
 
 
-class Refusal(NamedTuple):
+class Refusal(msgspec.Struct, frozen=True):
     """The event is set aside as a dead letter and has no effect."""
 
     reason: Reason
     message: str
 
 
-class Reduction(NamedTuple):
+class Reduction(msgspec.Struct, frozen=True, gc=False):
     """The customer's state after an event, and what to tell the world, in order."""
 
     state: CustomerState
@@ -79,8 +79,8 @@ class Reduction(NamedTuple):
 class Reducer:
     """Reduces the records of one partition's customers under the partition's eras.
 
-    `eras` in rising order, the last one in force; `first_tick` is the partition's first clock value,
-    None before it. Both are the partition's to change between records.
+    `eras` in rising order, the last one in force; `first_tick` is the partition's first clock
+    value, None before it. Both are the partition's to change between records.
     """
 
     __slots__ = ("_app", "eras", "first_tick")
@@ -133,7 +133,7 @@ class Reducer:
                 day < today,
                 max(now, min(event.occurred_at, appended_at)),
             )
-            self._evaluate(customer, state, era, now, trigger, decisions, _at_once(event))
+            self._evaluate(customer, state, era, now, trigger, decisions, at_once=_at_once(event))
         return Reduction(state, decisions)
 
     def catch_up(
@@ -159,12 +159,11 @@ class Reducer:
             if old is not None:
                 self._fire(customer, state, old, at, decisions)
                 _translate(state, old, era)
-            kind, type_ = (
-                ("first_tick", "tick")
-                if era.since is None
-                else ("activation", era.record.cause_type)
-            )
-            trigger = Trigger(kind, type_, f"{type_}-{era.number}", at, False, at)
+            if era.since is None:
+                trigger = Trigger("first_tick", "tick", f"tick-{era.number}", at, False, at)
+            else:
+                tag = era.record.cause_type
+                trigger = Trigger("activation", tag, f"{tag}-{era.number}", at, False, at)
             self._evaluate(customer, state, era, at, trigger, decisions)
 
     def fire_due(
@@ -214,10 +213,11 @@ class Reducer:
         era: Era,
         at: int,
         trigger: Trigger,
-        decisions: list[AnyDecision] | None,
+        decisions: list[AnyDecision],
+        *,
         at_once: bool = False,
     ) -> None:
-        """Conclude as of `at`; append what changed to `decisions` (None: keep silent)."""
+        """Conclude as of `at`; append what changed to `decisions`."""
         state.era = era.number
         book = era.book
         if book is None:
@@ -229,10 +229,9 @@ class Reducer:
             band, churn_due, quiet_until = assess(
                 state.facts, concluded, book.churn, era.model, at, at_once=at_once
             )
-        qualified, held, categories = book.conclude(state, at, band)
+        qualified, held, categories, due = book.conclude(state, at, band)
         move = tiering.move(book, concluded.tier, qualified, held)
         tier = concluded.tier if move is None else move.to
-        due = book.due(state, at, band)
         if churn_due is not None and (due is None or churn_due < due):
             due = churn_due
         if move is not None and tier is not None and not held >> tier & 1 and tier > 0:
@@ -242,40 +241,33 @@ class Reducer:
         concluded.quiet_until = quiet_until
         if not changed:
             return
-        change = Change(
-            tier=concluded.tier,
-            tier_since=concluded.tier_since,
-            band=concluded.band,
-            score=concluded.score,
-            categories=concluded.categories,
-            move=move,
-            qualified=qualified,
-        )
+        before = concluded.tier, concluded.tier_since, concluded.band, concluded.categories
         said_at = max(concluded.said_at, trigger.said_at)
         if band != concluded.band:
             concluded.band, concluded.band_since = band, said_at
         concluded.categories = categories
         if move is not None:
             concluded.tier, concluded.tier_since = tier, said_at
-        if decisions is not None:
-            outlook = self._outlook(customer, state, era) if move is not None else None
-            announce(self._app, customer, state, era, at, trigger, change, outlook, decisions)
+        outlook = None if move is None else _outlook(book, state, at)
+        change = Change(at, *before, move, qualified, outlook)
+        announce(self._app, customer, state, era, trigger, change, decisions)
 
-    def _outlook(self, customer: str, state: CustomerState, era: Era) -> Outlook | None:
-        """Look a few timers ahead for the next change of tier, if nothing happens."""
-        if state.due is None:
+
+def _outlook(book: Book, state: CustomerState, at: int) -> Outlook | None:
+    """Return the next change of tier if nothing happens and the churn band stays, if it is near.
+
+    Near means that at most `_OUTLOOK_STEPS` instants have to be looked at.
+    """
+    tier, band = state.concluded.tier, state.concluded.band
+    due = book.ladder(state, at, band)[3]
+    for _ in range(_OUTLOOK_STEPS):
+        if due is None:
             return None
-        ahead = unpack(pack(state))
-        tier = ahead.concluded.tier
-        for _ in range(_OUTLOOK_STEPS):
-            due = ahead.due
-            if due is None:
-                return None
-            trigger = Trigger("timer", "outlook", "", due, False, due)
-            self._evaluate(customer, ahead, era, due, trigger, None)
-            if ahead.concluded.tier != tier:
-                return Outlook(rfc3339(due), "tier.changed")
-        return None
+        qualified, held, _, later = book.ladder(state, due, band)
+        if tiering.move(book, tier, qualified, held) is not None:
+            return Outlook(rfc3339(due), "tier.changed")
+        due = later
+    return None
 
 
 def look_at(customer: bytes, due: int | None) -> int | None:
@@ -331,8 +323,8 @@ def _refuse(
 def _at_once(event: CustomerEvent) -> bool:
     """Tell whether an event may change the churn band before its minimum stay is over.
 
-    A purchase proves that a customer is back, and marketing must not chase her; a critical complaint
-    cannot wait.
+    A purchase proves that a customer is back, and marketing must not chase her; a critical
+    complaint cannot wait.
     """
     return isinstance(event, Purchase) or (
         isinstance(event, Complaint) and event.severity == "critical"

@@ -2,8 +2,8 @@
 
 L1: upgrade at once to the highest tier whose `qualify` holds, skipping where it must.
 L2: a tier is held while `keep` or `qualify` holds.
-L3: unknown never moves a tier; the compiled rulebook counts an unknown `qualify` as false and an unknown
-`keep` as true, so both arrive here as bits.
+L3: unknown never moves a tier; the compiled rulebook counts an unknown `qualify` as false and an
+unknown `keep` as true, so both arrive here as bits.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def compared(op: str, one: Any, other: Any) -> Truth:  # noqa: ANN401  # numbers
 
 
 class View:
-    """What one evaluation sees; the arguments are those of `Book.conclude`."""
+    """What one evaluation sees; the arguments are those of `Book.conclude`. Reads a fact once."""
 
     def __init__(self, book: Book, state: CustomerState, now: int, band: int | None) -> None:
         self.book = book
@@ -49,20 +49,17 @@ class View:
         self.band = None if band is None else book.rules.bands[band]
         self._before = state.concluded.categories
         self._categories: dict[str, str | None] = {}
+        self._read: dict[Fact, Any] = {}
 
     def value(self, node: Value) -> Any:  # noqa: ANN401  # a number, a text, or None
         """Return a value; None: unknown."""
         match node:
             case Constant(value):
                 return value
-            case Fact(name, args):
-                if name == "churn.band":
-                    return self.band
-                if name.startswith("segment."):
-                    return self.category(name.removeprefix("segment."))
-                spec = lookup(name)
-                assert spec is not None
-                return spec.read(self.facts, self.zone, self.today, **dict(args))
+            case Fact():
+                if node not in self._read:
+                    self._read[node] = self._fact(node)
+                return self._read[node]
             case Arithmetic(op, left, right):
                 one, other = self.value(left), self.value(right)
                 if one is None or other is None or (op == "/" and other == 0):
@@ -70,6 +67,15 @@ class View:
                 return _OPERATORS[op](one, other)
         message = f"an unchecked tree reached explain: {node}"
         raise TypeError(message)
+
+    def _fact(self, fact: Fact) -> Any:  # noqa: ANN401  # a number, a text, or None
+        if fact.name == "churn.band":
+            return self.band
+        if fact.name.startswith("segment."):
+            return self.category(fact.name.removeprefix("segment."))
+        spec = lookup(fact.name)
+        assert spec is not None
+        return spec.read(self.facts, self.zone, self.today, **dict(fact.args))
 
     def holds(self, node: Condition) -> Truth:
         """Return whether a condition holds, in Kleene's three-valued logic; None: unknown."""

@@ -1,9 +1,9 @@
 """What a batch of log records does to a partition: a pure function of what was read.
 
 `Ledger` is what the changelog says of the partition as a whole (position, source marks, eras).
-`Batch.compute` takes the records and the states loaded for them and returns the states to write, the
-outputs and the ledger after the batch. It touches nothing else, so a batch can be computed again: after
-a doubt, or without the record whose rules failed.
+`Batch.compute` takes the records and the states loaded for them and returns the states to write,
+the outputs and the ledger after the batch. It touches nothing else, so a batch can be computed
+again: after a doubt, or without the record whose rules failed.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Ledger:
     """What the changelog says of a partition beside its customers' states."""
 
     position: Position
-    marks: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    marks: Mapping[bytes, int] = field(default_factory=dict)  # by `<source>#<epoch>/<partition>`
     eras: tuple[Era, ...] = ()
     slots: tuple[int, ...] = ()  # where each era is kept
 
@@ -138,7 +138,7 @@ class _Run:
         self.taken = 0
         self.now = batch.ledger.position.now
         self.first_tick = batch.ledger.position.first_tick
-        self.marks: dict[tuple[str, int], int] = {}
+        self.marks: dict[bytes, int] = {}
         self.eras = list(batch.ledger.eras)
         self.slots = list(batch.ledger.slots)
         self.new_eras: dict[bytes, bytes] = {}
@@ -218,16 +218,14 @@ class _Run:
         """Tell whether ingress sent this before; note how far its source partition has come."""
         for name, value in record.headers:
             if name == MARK_HEADER:
-                place, _, offset_text = value.rpartition(b":")
-                source, _, partition_text = place.rpartition(b"/")
-                at = (source.decode(), int(partition_text))
-                offset = int(offset_text)
-                seen = self.marks.get(at)
+                place, _, text = value.rpartition(b":")
+                offset = int(text)
+                seen = self.marks.get(place)
                 if seen is None:
-                    seen = self.batch.ledger.marks.get(at, -1)
+                    seen = self.batch.ledger.marks.get(place, -1)
                 if offset <= seen:
                     return True
-                self.marks[at] = offset
+                self.marks[place] = offset
         return False
 
     def _tick(self, t: int, appended_at: int) -> None:
@@ -310,10 +308,11 @@ class _Run:
                 dues[customer] = None if unchanged is None else look_at(customer, unchanged.due)
         marks = before.marks
         if self.marks:
-            if any(at not in marks for at in self.marks):
-                fields[keys.SOURCES] = msgspec.json.encode(sorted({*marks, *self.marks}))
-            for at, offset in self.marks.items():
-                fields[keys.source_field(*at)] = b"%d" % offset
+            if any(place not in marks for place in self.marks):
+                places = sorted(place.decode() for place in {*marks, *self.marks})
+                fields[keys.SOURCES] = msgspec.json.encode(places)
+            for place, offset in self.marks.items():
+                fields[keys.source_field(place)] = b"%d" % offset
             marks = {**marks, **self.marks}
         if self.new_eras:
             fields.update(self.new_eras)

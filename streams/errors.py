@@ -8,8 +8,8 @@
         ├── Rejected        the log refused this batch, and would refuse it again
         └── Halt            a named condition that a person has to resolve; the partition stops
 
-Time-outs live in the adapters (`log/kafka.py`, `store/redis.py`), which turn every library error into
-one of these, so that the protocol has no library's errors in it.
+Time-outs live in the adapters (`log/kafka.py`, `store/redis.py`), which turn every library's error
+into one of these, so that the protocol knows no library.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Between fetching and processing: a bounded inbox that gathers small batches into one.
 
 A transaction costs a millisecond whatever it holds. At a low rate records arrive one by one, so the
-inbox waits a few milliseconds after the first and hands out all that came; at a high rate batches
-arrive full, and it does not wait at all.
+inbox hands them out together a few milliseconds after the first came; what came during the last
+transaction has waited long enough. At a high rate batches arrive full, and it does not wait at all.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Inbox:
         self._linger_s = linger_s
         self._waiting: deque[Ticket] = deque()
         self._records = 0
+        self._first_at = 0.0
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
         self._room = asyncio.Event()
@@ -37,6 +38,8 @@ class Inbox:
         if self.closed:
             ticket.drop()
             return
+        if not self._waiting:
+            self._first_at = asyncio.get_running_loop().time()
         self._waiting.append(ticket)
         self._records += len(ticket.fetched.records)
         self._arrived.set()
@@ -54,8 +57,9 @@ class Inbox:
         """
         if not await _set_within(self._arrived, patience_s):
             return []
-        if not self._full.is_set():
-            await _set_within(self._full, self._linger_s)
+        waited_s = asyncio.get_running_loop().time() - self._first_at
+        if waited_s < self._linger_s:
+            await _set_within(self._full, self._linger_s - waited_s)
         tickets: list[Ticket] = []
         records = 0
         while self._waiting:

@@ -1,13 +1,13 @@
 """Ingress: records of the source topics become canonical events in the log, in order and marked.
 
 Every log record says which source record it came from (header `mark`). A batch of one source
-partition is delivered and confirmed as a whole before its position is committed, so what is repeated
-after a crash starts at or before the first unconfirmed record, and the customers worker drops what
-it has seen by comparing offsets: exactly, with one number a source partition.
+partition is delivered and confirmed as a whole before its position is committed, so what is
+repeated after a crash starts at or before the first unconfirmed record, and the customers worker
+drops what it has seen by comparing offsets: exactly, with one number a source partition.
 
 What cannot be accepted goes to `<topic>.dlq`, its bytes untouched, with the reason in headers. When
-too much of the recent input is refused, the worker halts instead: it is then not single records that
-are wrong but something about all of them, and diverting a stream is worse than stopping it.
+too much of the recent input is refused, the worker halts instead: then it is not single records
+that are wrong but something about all of them, and diverting a stream is worse than stopping it.
 """
 
 from __future__ import annotations
@@ -211,8 +211,8 @@ class Ingress:
         raise Halt(
             f"{bad} of the last {len(recent)} records of {source.topic} were refused, more than "
             f"{settings.bad_share_max:.0%}. The newest: {newest}. Correct the producer, or raise "
-            "TIERSTREAM_INGRESS_BAD_SHARE_MAX so that they become dead letters, and start the worker "
-            "again"
+            "TIERSTREAM_INGRESS_BAD_SHARE_MAX so that they become dead letters, and start the "
+            "worker again"
         )
 
     def _appends(self, source: Source, partition: int, batch: _Batch) -> list[Append]:

@@ -1,8 +1,8 @@
 """The exactly-once protocol of one partition, written against the ports.
 
 The truth is the log: the changelog holds every state, and the position that belongs to them,
-written in one transaction together with the outputs. The store mirrors the changelog and may lose or
-forget anything. What makes that safe, by number:
+written in one transaction together with the outputs. The store mirrors the changelog and may lose
+or forget anything. What makes that safe, by number:
 
  1  a take-over first asks the group coordinator whether we are still a member, then starts a
     transactional writer: the predecessor is fenced, its open transaction ended
@@ -37,7 +37,7 @@ from streams.log.port import Append, Entry, Log, Record
 from streams.outputs import STATE
 from streams.protocol import Held, Membership, Observer, PartitionSettings, Spoilt, checked
 from streams.store import keys
-from streams.store.port import Store, Step
+from streams.store.port import Step, Store
 from streams.takeover import TakeOver, head
 
 TIMER_SHARE = 5  # timers and re-seating take at most one in five of a batch while records wait
@@ -46,11 +46,11 @@ TIMER_SHARE = 5  # timers and re-seating take at most one in five of a batch whi
 class Partition:
     """The owner of one partition: takes it over, and moves it on batch by batch.
 
-    Not concurrent: one call at a time. After a `Doubt` nothing is held any more; take over again and
-    hand in the same records again.
+    Not concurrent: one call at a time. After a `Doubt` nothing is held any more; take over again
+    and hand in the same records again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # it has this many surroundings, and they are named
         self,
         number: int,
         log: Log,
@@ -97,8 +97,8 @@ class Partition:
         return self._held is not None and self._held.ledger.position.settled
 
     @property
-    def marks(self) -> Mapping[tuple[str, int], int]:
-        """The highest offset seen of each source partition."""
+    def marks(self) -> Mapping[bytes, int]:
+        """The highest offset seen of each source partition, by `<source>#<epoch>/<partition>`."""
         return {} if self._held is None else self._held.ledger.marks
 
     async def due_by(self, until: int) -> bool:
@@ -238,7 +238,7 @@ class Partition:
 
     @staticmethod
     def _with_position(held: Held, result: Result, *, exhausted: bool, cursor: int) -> Result:
-        """Complete the ledger: is everybody seated, is everything settled?"""
+        """Complete the ledger: whether everybody is seated, and everything settled."""
         before, ledger = held.ledger, result.ledger
         position = ledger.position
         same_clock = position.now == before.position.now

@@ -1,6 +1,6 @@
 """What the partition protocol needs of its surroundings: settings, membership, an observer.
 
-These are arguments of `Partition`; the shell (Faust, metrics) implements them, tests bring their own.
+These are arguments of `Partition`; the shell (Faust, metrics) implements them, tests bring theirs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Steps 1 to 4 of the protocol: become a partition's only owner, and know where it stands.
 
-The steps are numbered in `partition`. Whatever the store says is checked against the changelog, which
-alone says where the partition stands.
+The steps are numbered in `partition`. Whatever the store says is checked against the changelog,
+which alone says where the partition stands.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from streams.log.port import Append, Bounds, Entry, Log, Record, Writer
 from streams.outputs import LOG, STATE
 from streams.protocol import Held, Membership, PartitionSettings, Spoilt, checked
 from streams.store import keys
-from streams.store.port import Store, Step
+from streams.store.port import Step, Store
 
 RESTORE_CHUNK = 1_000
 _ANEW = "restore the topic, or start anew under another app name"
@@ -77,8 +77,7 @@ class TakeOver:
         bounds = await self.log.bounds(topic, self.number)
         origin = await self._origin(topic, bounds)
         if origin is None:
-            origin = await self._found(writer, topic)
-            bounds = await self.log.bounds(topic, self.number)
+            return await self._founded(writer, topic, owner), 0, True
         age_s = self.clock.now() - before.applied_at
         wiped = (
             self.wipe
@@ -108,16 +107,25 @@ class TakeOver:
             raise Doubt(message)
         return Held(writer, owner, applied, origin, Ledger(position)), restored, wiped
 
-    async def _found(self, writer: Writer, topic: str) -> str:
+    async def _founded(self, writer: Writer, topic: str, owner: str) -> Held:
         """Begin an empty changelog: its identity first, then the position before everything."""
-        origin = self.draw()
-        start = msgspec.structs.replace(START, partitions=self.settings.partitions)
+        origin, now = self.draw(), self.clock.now()
+        position = msgspec.structs.replace(START, partitions=self.settings.partitions)
         entries = [
             Entry(keys.ORIGIN, origin.encode()),
-            Entry(keys.POSITION, msgspec.json.encode(start)),
+            Entry(keys.POSITION, msgspec.json.encode(position)),
         ]
-        await writer.transact([Append(topic, self.number, entries)])
-        return origin
+        (last,) = await writer.transact([Append(topic, self.number, entries)])
+        if not await self.store.wipe(self.number, owner):
+            message = "a newer owner claimed the store while it was to be wiped"
+            raise Fenced(message)
+        # What was just committed need not be visible to readers yet, but it is known.
+        records = [
+            Record(last - 1 + index, now, entry.key, entry.value)
+            for index, entry in enumerate(entries)
+        ]
+        await self._apply(owner, 0, origin, records)
+        return Held(writer, owner, last + 1, origin, Ledger(position))
 
     async def _origin(self, topic: str, bounds: Bounds) -> str | None:
         """Return the identity with which the changelog begins, None where it holds no record."""
@@ -149,18 +157,18 @@ class TakeOver:
         """Read source marks and eras from the store, which mirrors the changelog now."""
         names = [keys.SOURCES, keys.BOOK]
         listed = checked(held, await self.store.view(self.number, names))
-        sources = msgspec.json.decode(listed[0] or b"[]", type=list[tuple[str, int]])
+        places = [p.encode() for p in msgspec.json.decode(listed[0] or b"[]", type=list[str])]
         slots = msgspec.json.decode(listed[1] or b"[]", type=tuple[int, ...])
-        names = [keys.source_field(*at) for at in sources] + [keys.era_field(s) for s in slots]
+        names = [keys.source_field(place) for place in places] + [keys.era_field(s) for s in slots]
         values = checked(held, await self.store.view(self.number, names))
         present = [value for value in values if value is not None]
         if len(present) < len(names):
             message = "the store lost a source mark or an era"
             raise Spoilt(message)
-        marks = {at: int(value) for at, value in zip(sources, present, strict=False)}
+        marks = {place: int(value) for place, value in zip(places, present, strict=False)}
         try:
             eras = tuple(
-                Era(msgspec.json.decode(value, type=EraRecord)) for value in present[len(sources) :]
+                Era(msgspec.json.decode(value, type=EraRecord)) for value in present[len(places) :]
             )
         except EngineTooOld as error:
             raise Halt(str(error)) from error

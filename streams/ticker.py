@@ -236,16 +236,21 @@ class Ticker:
                 self._observer.clock_held(
                     self._partition.number, "clock" if source is None else source[0]
                 )
-            case Promise(t, _):
-                self._observer.clock_held(self._partition.number, None)
-                self._written_at = self._clock.monotonic()
-                newest = self._newest()
-                if newest is None or t > newest:
-                    await self._producer.deliver(
-                        [tick_append(self._log_topic, self._partition.number, t)]
-                    )
-                    self._written = t
+            case Promise(t, source):
+                moves = await self._write(t)
+                holder = None if moves or source is None else source[0]
+                self._observer.clock_held(self._partition.number, holder)
         return verdict
+
+    async def _write(self, t: int) -> bool:
+        """Write the tick `t` if it moves the clock; tell whether it does."""
+        self._written_at = self._clock.monotonic()
+        newest = self._newest()
+        if newest is not None and t <= newest:
+            return False
+        await self._producer.deliver([tick_append(self._log_topic, self._partition.number, t)])
+        self._written = t
+        return True
 
     def _checked(self, verdict: Promise | Held) -> Promise | Held:
         newest = self._newest()

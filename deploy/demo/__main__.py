@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Stopped, with everything that was started.", file=sys.stderr)
         return _CTRL_C
     seconds = time.monotonic() - started_s
-    wrong = findings.duplicates + findings.missing + findings.differences
+    # The sample has no bad event, so a dead letter is as wrong as a lost one.
+    wrong = findings.dead_letters + findings.duplicates + findings.missing + findings.differences
     screen.summary(_rows(findings, seconds, equal=equal))
     if options.json:
         said = asdict(findings) | {"replay_equal": equal, "seconds": round(seconds, 1)}
@@ -84,13 +85,15 @@ def _run(options: argparse.Namespace, screen: Screen) -> tuple[Findings, bool]:
             with local_services("demo") as services:
                 return asyncio.run(_with_services(services, events, screen))
         except MissingTool as error:
-            screen.say(f"{error}\nGoing on without: the same pipeline in memory.")
+            screen.say(f"{error}\nUntil then: the same pipeline, all in memory.")
             options.embedded = True
-    screen.say(
-        "Everything is in memory: nothing survives this demo. For the real thing install Java 17 "
-        "and Maven, or point TIERSTREAM_KAFKA_BOOTSTRAP and TIERSTREAM_REDIS_URL at a Kafka and a "
-        "Redis of your own."
-    )
+    else:
+        screen.say(
+            "The pipeline runs in memory. For the real thing leave out --embedded: it takes Java "
+            "17 and Maven, or your own services, named by TIERSTREAM_KAFKA_BOOTSTRAP and "
+            "TIERSTREAM_REDIS_URL."
+        )
+    screen.say("Nothing survives this demo.")
     return asyncio.run(_in_memory(events, screen))
 
 
@@ -192,7 +195,7 @@ def _rows(findings: Findings, seconds: float, *, equal: bool) -> list[tuple[str,
         ("tier changes", f"{findings.tier_changes:,}", None),
         ("churn-risk changes", f"{findings.churn_changes:,}", None),
         ("all changes", f"{findings.changes:,}", None),
-        ("dead letters", f"{findings.dead_letters:,}", None),
+        ("dead letters", f"{findings.dead_letters:,}", findings.dead_letters == 0),
         ("duplicates", f"{findings.duplicates:,}", findings.duplicates == 0),
         ("missing", f"{findings.missing:,}", findings.missing == 0),
         (

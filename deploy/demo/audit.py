@@ -23,7 +23,7 @@ _SCAN_COUNT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was counted. A run is right when the last three are 0."""
+    """What was counted. A run of the demo is right when the last four are 0."""
 
     events_in: int
     tier_changes: int

@@ -12,6 +12,7 @@ from rich.tree import Tree
 from models.calendar import rfc3339
 from rules.book import Book
 from rules.explain import Explained, Explanation, explain, missing_for_next
+from rules.view import View
 from streams.commands.common import CommandFailed, out, reach, run, settings
 from streams.commands.finding import Found, find
 from streams.commands.telling import ground, money
@@ -36,7 +37,7 @@ def explain_customer(customer_id: CustomerId) -> None:
     explanation = explain(book, found.state, now, concluded.band)
     out.print(_tree(customer_id, explanation))
     if concluded.tier is not None:
-        needs = missing_for_next(book, found.state, now, concluded.band, concluded.tier)
+        needs = missing_for_next(View(book, found.state, now, concluded.band), concluded.tier)
         if needs is not None:
             wanted = "; ".join(map(_need, needs["needs"])) or "nothing, it is only a matter of time"
             out.print(f"For {needs['tier']} is missing: {wanted}")

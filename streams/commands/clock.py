@@ -111,6 +111,9 @@ async def _advance(to: int | None, *, ask: bool) -> None:
             raise CommandFailed(
                 f"{rfc3339(to)} lies ahead of the clock; give an instant up to {rfc3339(latest)}"
             )
+        positions = [await position_of(reached, n) for n in range(reached.catalogue.partitions)]
+        if all(each and each.now is not None and each.now >= to for each in positions):
+            raise CommandFailed(f"the clock of every partition stands at {rfc3339(to)} or later")
         if ask:
             typer.confirm(f"Move the clock of every partition to {rfc3339(to)}?", abort=True)
         log = reached.catalogue.name(LOG)

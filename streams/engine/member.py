@@ -129,6 +129,8 @@ class _App(faust.App):
 class _NoTables(TableManager):
     """Starts at once, where Faust waits a second for tables that might be registered."""
 
+    logger = logger
+
     async def on_start(self) -> None:
         await self._update_channels()
         await self.recovery.start()

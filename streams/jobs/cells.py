@@ -1,4 +1,4 @@
-"""Cells of a CSV file are text; the input models want numbers and truth values where they say so."""
+"""Cells of CSV are text; the input models want numbers and truth values where they say so."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def typed(cells: Mapping[str, str]) -> dict[str, Any]:
     return {name: _read(name, text, types.get(name, frozenset())) for name, text in cells.items()}
 
 
-def _read(name: str, text: str, types: frozenset[str]) -> Any:
+def _read(name: str, text: str, types: frozenset[str]) -> int | float | bool | str:
     try:
         if "integer" in types:
             return int(text)

@@ -10,7 +10,7 @@ fires the timers that are still set.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -97,10 +97,9 @@ async def play(
     counts = await _partition_counts(stage)
     for index, (day, of_day) in enumerate(days):
         await stage.tick(zone.start(day))
-        for first in range(0, len(of_day), CHUNK):
-            chunk = of_day[first : first + CHUNK]
-            await send(chunk, stage.producer, counts, stage.catalogue.prefix)
-        await stage.passed()
+        for wave in _waves(of_day):
+            await send(wave, stage.producer, counts, stage.catalogue.prefix)
+            await stage.passed()
         following = days[index + 1][0] if index + 1 < len(days) else day + 1
         progress(len(of_day), zone.start(following))
     last = zone.start(days[-1][0] + beyond_days)
@@ -126,6 +125,23 @@ def _by_day(
         (day, [event for _, event in group])
         for day, group in groupby(dated, key=lambda each: zone.day(each[0]))
     ]
+
+
+def _waves(events: Sequence[SourceEvent]) -> Iterator[list[SourceEvent]]:
+    """Cut a day so that a customer's events keep their order even where their topics differ.
+
+    Ingress keeps the order of a topic's partition, and none between topics: in one wave all events
+    of a customer are of one topic.
+    """
+    wave: list[SourceEvent] = []
+    topics: dict[bytes, str] = {}
+    for event in events:
+        if len(wave) == CHUNK or topics.get(event.key, event.topic) != event.topic:
+            yield wave
+            wave, topics = [], {}
+        wave.append(event)
+        topics[event.key] = event.topic
+    yield wave
 
 
 async def _partition_counts(stage: Stage) -> dict[str, int]:

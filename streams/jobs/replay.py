@@ -1,8 +1,8 @@
 """Replay with proof: reduce the log again, from its start, and reach the same digests.
 
-The changelog's positions carry order-free digests of all states and of all output ids. Replaying the
-log up to a settled position must reach both: the states in the store and everything that was ever
-published follow from the log alone. Nothing is written.
+The changelog's positions carry order-free digests of all states and of all output ids. Replaying
+the log up to a settled position must reach both: the states in the store and everything that was
+ever published follow from the log alone. Nothing is written.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Replay:
     def take(self, records: Sequence[Record], after: int) -> None:
         """Reduce the next records of the log."""
         while records:
-            result = self._run(Batch(
-                self._app, self._partition, self._partitions, self.ledger, records, after
-            ))
+            result = self._run(
+                Batch(self._app, self._partition, self._partitions, self.ledger, records, after)
+            )
             records = records[result.taken :]
             if self.ledger.unseated:
                 self.settle()
@@ -60,9 +60,9 @@ class Replay:
         """Bring every customer up to the partition's clock."""
         quiet = list(self.states)
         after = self.ledger.position.next
-        self._run(Batch(
-            self._app, self._partition, self._partitions, self.ledger, (), after, quiet
-        ))
+        self._run(
+            Batch(self._app, self._partition, self._partitions, self.ledger, (), after, quiet)
+        )
         if self.ledger.unseated:
             eras = self.ledger.eras
             position = msgspec.structs.replace(self.ledger.position, seated=eras[-1].number)
@@ -97,9 +97,7 @@ async def verify(
     replay = Replay(app, partition, partitions)
     bounds = await log.bounds(prefix + LOG, partition)
     count = 0
-    async for records, reached in log.read(
-        prefix + LOG, partition, bounds.start, goal.next, CHUNK
-    ):
+    async for records, reached in log.read(prefix + LOG, partition, bounds.start, goal.next, CHUNK):
         replay.take(records, reached)
         count += len(records)
         if progress is not None:

@@ -11,9 +11,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
-from streams.errors import Unavailable
+from streams.log.kafka_client import FAILED, meaning
 from streams.log.memory import MemoryLog
 from streams.log.port import Record
 
@@ -56,8 +55,8 @@ class KafkaFeed:
         """See `Feed.take`."""
         try:
             found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_RECORDS_MAX)
-        except KafkaError as error:
-            raise Unavailable(f"Kafka does not hand out records any more: {error!r}") from error
+        except FAILED as error:
+            raise meaning("Reading on", error) from error
         return [
             Item(place.topic, place.partition, _record(each))
             for place, records in found.items()
@@ -102,13 +101,10 @@ async def kafka_feed(
             consumer.assign(places)
             await (consumer.seek_to_beginning() if from_start else consumer.seek_to_end())
         yield KafkaFeed(consumer)
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise Unavailable(
-            f"{', '.join(topics)} cannot be read from Kafka at {bootstrap}: {error!r}. "
-            "`tierstream doctor` says what is missing"
-        ) from error
+    except FAILED as error:
+        raise meaning(f"Reading {', '.join(topics)}", error) from error
     finally:
-        with suppress(KafkaError, OSError, TimeoutError):
+        with suppress(*FAILED):
             async with asyncio.timeout(_ANSWER_S_MAX):
                 await consumer.stop()
 

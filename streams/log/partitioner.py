@@ -14,4 +14,4 @@ def partition_for(key: bytes, partitions: int) -> int:
     >>> partition_for(b"17850", 4)
     0
     """
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
+    return (int(murmur2(key)) & 0x7FFFFFFF) % partitions

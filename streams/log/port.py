@@ -51,7 +51,8 @@ class Writer(Protocol):
     async def transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
         """Append all or nothing; return each append's last offset (of its last entry).
 
-        A batch is split below `BATCH_BYTES_MAX`. Every send is confirmed before the commit is asked for.
+        Appends without entries are left out of what is returned. A batch is split below
+        `BATCH_BYTES_MAX`; every send is confirmed before the commit is asked for.
 
         Raises:
             Fenced: a newer writer with this transactional id exists; nothing became visible.

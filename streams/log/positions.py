@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from streams.errors import Unavailable
+from streams.log.kafka_client import FAILED, meaning
 from streams.log.topic_ids import topic_id
 
 _ANSWER_S_MAX = 15.0
@@ -67,7 +67,7 @@ class KafkaPositions:
 
     async def ends(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
         """See `Positions.ends`. Read-committed: a transaction under way is not yet taken in."""
-        async with self._asking("the ends of topics"):
+        async with self._asking(f"the ends of {', '.join(topics)}"):
             if self._consumer is None:
                 self._consumer = AIOKafkaConsumer(
                     **self._options, isolation_level="read_committed", enable_auto_commit=False
@@ -102,7 +102,7 @@ class KafkaPositions:
         Raises:
             Unavailable: the brokers do not answer.
         """
-        async with self._asking("anything"):
+        async with self._asking("what it is"):
             admin = await self._administrator()
             brokers = len((await admin.describe_cluster())["brokers"])
             return brokers, _release(admin._client)  # noqa: SLF001
@@ -125,9 +125,9 @@ class KafkaPositions:
         try:
             async with asyncio.timeout(_ANSWER_S_MAX), self._lock:
                 yield
-        except (KafkaError, TimeoutError, OSError) as error:
+        except FAILED as error:
             await self.close()
-            raise Unavailable(f"Kafka did not tell {what}: {error!r}") from error
+            raise meaning(f"Asking for {what}", error) from error
 
     async def _administrator(self) -> AIOKafkaAdminClient:
         if self._admin is None:

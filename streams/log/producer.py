@@ -12,14 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from streams.errors import Rejected, StreamError, Unavailable
+from streams.log.kafka_client import FAILED, Connections, meaning
 from streams.log.memory import MemoryLog
 from streams.log.port import BATCH_BYTES_MAX, Append, Entry
 
 _DELIVERY_S_MAX = 30.0
-_CLOSE_S_MAX = 5.0
 
 
 class Producer(Protocol):
@@ -56,7 +54,7 @@ class KafkaProducer:
         }
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._connections = Connections()
 
     async def deliver(self, appends: Sequence[Append]) -> None:
         """See `Producer.deliver`."""
@@ -66,39 +64,31 @@ class KafkaProducer:
                 producer = await self._started()
                 await _deliver(producer, appends)
         except BaseException as error:
-            # Cancelled or failed: what is under way must not land after what comes next.
+            # Cancelled or failed: what is under way must not be followed by what comes next.
             if producer is not None and producer is self._producer:
                 self._producer = None
-                self._close_behind(producer)
-            if isinstance(error, KafkaError | TimeoutError | OSError | AssertionError):
-                raise _translated(error, appends) from error
+                self._connections.drop(producer)
+            if isinstance(error, FAILED):
+                topics = ", ".join(sorted({append.topic for append in appends}))
+                raise meaning(f"Delivery to {topics}", error) from error
             raise
 
     async def close(self) -> None:
         """See `Producer.close`."""
-        if self._producer is not None:
-            self._close_behind(self._producer)
-            self._producer = None
-        if self._closing:
-            await asyncio.wait(self._closing)
+        self._producer = None
+        await self._connections.close()
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
-                producer = AIOKafkaProducer(**self._options)
+                producer = self._connections.add(AIOKafkaProducer(**self._options))
                 try:
                     await producer.start()
                 except BaseException:
-                    self._close_behind(producer)
+                    self._connections.drop(producer)
                     raise
                 self._producer = producer
             return self._producer
-
-    def _close_behind(self, producer: AIOKafkaProducer) -> None:
-        # Stopping flushes what is left, and may hang on a dead broker: bounded, beside our way.
-        task = asyncio.create_task(_stop(producer))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
 
 
 class MemoryProducer:
@@ -139,22 +129,3 @@ def _filled(producer: AIOKafkaProducer, entries: Sequence[Entry]) -> tuple[Any, 
             assert taken > 0, "an empty batch takes a record of any size"
             return batch, taken
     return batch, len(entries)
-
-
-def _translated(error: BaseException, appends: Sequence[Append]) -> StreamError:
-    topics = ", ".join(sorted({append.topic for append in appends}))
-    if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
-        return Rejected(
-            f"a record is larger than its topic takes ({topics}): raise max.message.bytes there "
-            "to at least twice that of the source topics, and start the worker again"
-        )
-    cause = "no confirmation in time" if isinstance(error, TimeoutError) else repr(error)
-    return Unavailable(f"delivery to {topics} is in doubt: {cause}")
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    try:
-        async with asyncio.timeout(_CLOSE_S_MAX):
-            await producer.stop()
-    except (KafkaError, TimeoutError, OSError, AssertionError):
-        return  # it was dropped for a failure already reported

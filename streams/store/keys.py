@@ -55,25 +55,13 @@ def customer_of(field: bytes) -> bytes | None:
     return field[len(_CUSTOMER) :] if field.startswith(_CUSTOMER) else None
 
 
-def source_field(source: str, partition: int) -> bytes:
+def source_field(place: bytes) -> bytes:
     """Return the field of a source mark: the highest offset seen of that source partition.
 
-    >>> source_field("customer.purchase.v1#1", 0)
+    >>> source_field(b"customer.purchase.v1#1/0")
     b'__src/customer.purchase.v1#1/0'
     """
-    return b"%b%b/%d" % (_SOURCE, source.encode(), partition)
-
-
-def source_of(field: bytes) -> tuple[str, int] | None:
-    """Return the source and partition whose mark `field` holds, None where it holds another thing.
-
-    >>> source_of(b"__src/customer.purchase.v1#1/0"), source_of(b"c:17850")
-    (('customer.purchase.v1#1', 0), None)
-    """
-    if not field.startswith(_SOURCE):
-        return None
-    source, _, partition = field[len(_SOURCE) :].rpartition(b"/")
-    return source.decode(), int(partition)
+    return _SOURCE + place
 
 
 def era_field(slot: int) -> bytes:

@@ -2,8 +2,8 @@
 
 One hash a partition holds fields (customer states, position, marks) and a meta field; a due index
 beside it orders customers by the instant at which somebody should look at them. The store may lose
-everything, some fields or its newest writes at any moment; `Meta` and the counts in a `View` let the
-protocol notice before it uses what is left.
+everything, some fields or its newest writes at any moment; `Meta` and the counts in a `View` let
+the protocol notice before it uses what is left.
 
 Both implementations (`redis`, `memory`) pass one contract suite. Every method may raise
 `Unavailable`: the outcome of that call is unknown.
@@ -39,7 +39,7 @@ class View(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One fenced write: fields to set, due entries to move (None removes), and what meta becomes."""
+    """One fenced write: fields to set, due entries to move (None removes), what meta becomes."""
 
     applied: int
     applied_at: int
@@ -52,7 +52,7 @@ class Store(Protocol):
     """The view of all partitions of one application."""
 
     async def claim(self, partition: int, owner: str) -> Meta:
-        """Make `owner` the owner, in one step; return meta as it was (`EMPTY` where there is none)."""
+        """Make `owner` the owner, in one step; return meta as it was (`EMPTY` if there is none)."""
         ...
 
     async def wipe(self, partition: int, owner: str) -> bool:

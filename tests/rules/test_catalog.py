@@ -48,7 +48,7 @@ class _Player:
                     CUSTOMER, self.state, moment.event, moment.at, moment.at
                 )
                 assert isinstance(reduction, Reduction), reduction
-                self.state, because = reduction
+                self.state, because = reduction.state, reduction.decisions
                 self._note(because)
             if moment.expect is not None:
                 where = f"{story.name}, on {self.book.zone.date(self.book.zone.day(moment.at))}"

@@ -1,8 +1,9 @@
 """Histories: what stands in the log of a simulated partition, drawn from a seed.
 
 Few customers and small windows, so that tiers, bands and eras change often: repeats, late events,
-events from the future, poison, records of another partition, source marks that ingress sent twice,
-rulebooks and models activated in the middle, and ticks that stand still, jump, or go back.
+events from the future, poison, records too large to keep, records of another partition, source
+marks that ingress sent twice, rulebooks and models activated in the middle or many in a row, and
+ticks that begin late, stand still, jump, or go back.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ PARTITION = 0
 DAY_S = 86_400
 FIRST_DAY = 20_000
 SOURCE = "customer.purchase.v1#1"
+LARGE_BYTES = 4_000  # of an event's value: too large for the changelog of this world
+_MANY_ERAS = 12  # more than can be kept before somebody is re-seated
 
 _BOOK = """
 rulebook: simulated
@@ -80,34 +83,45 @@ def history(random: Random, size: int) -> list[Entry]:
     """Return the records of a log, in order."""
     entries: list[Entry] = []
     offset, day, control = 0, FIRST_DAY, 0
+    first_tick = random.randrange(size) if random.random() < 0.2 else 0
     activations = {random.randrange(size // 3), random.randrange(size), random.randrange(size)}
+    many_at = random.randrange(size) if random.random() < 0.1 else None
     for index in range(size):
         day += random.choice((0, 0, 0, 1, 1, 3))
-        if index in activations:
+        for _ in range(_MANY_ERAS if index == many_at else index in activations):
             entries.append(Entry(None, _era(random, control)))
             control += random.randint(1, 3)
             if random.random() < 0.3:
                 entries.append(entries[-1])  # a repeat of an era has no effect
         roll = random.random()
         if roll < 0.25:
-            t = day * DAY_S + random.choice((0, 0, 3_600, -2 * DAY_S, random.randrange(DAY_S)))
-            entries.append(Entry(None, events.encode(events.Tick(t=t))))
+            if index >= first_tick:
+                entries.append(_tick(random, day))
         elif roll < 0.28:
             entries.append(Entry(random.choice(customers()[0]), b'{"event":"nonsense"}'))
         else:
             entry = _marked(_event(random, index, day), offset)
             offset += 1
             entries.append(entry)
-            if random.random() < 0.15:
+            if random.random() < 0.15 and not _large(entry):
                 entries.append(entry)  # ingress sent it twice
-            elif random.random() < 0.1 and entries:
+            elif random.random() < 0.1:
                 again = random.choice([e for e in entries if e.headers])
                 entries.append(_marked(again, offset))  # the producer sent it twice
                 offset += 1
-    entries.append(Entry(None, _era(random, control)))
-    last = (day + random.choice((1, 40))) * DAY_S
-    entries.append(Entry(None, events.encode(events.Tick(t=last))))
-    return entries
+    last = events.Tick(t=(day + random.choice((0, 1, 40))) * DAY_S)
+    end = [Entry(None, _era(random, control)), Entry(None, events.encode(last))]
+    return entries + random.sample(end, 2)
+
+
+def _tick(random: Random, day: int) -> Entry:
+    """Return a tick of today, a stale one, or one that a zombie wrote long after its time."""
+    past = random.choice((0, 0, 3_600, -2 * DAY_S, -9 * DAY_S, random.randrange(DAY_S)))
+    return Entry(None, events.encode(events.Tick(t=day * DAY_S + past)))
+
+
+def _large(entry: Entry) -> bool:
+    return len(entry.value or b"") > LARGE_BYTES
 
 
 def _marked(entry: Entry, offset: int) -> Entry:
@@ -135,46 +149,61 @@ def _era(random: Random, number: int) -> bytes:
 
 def _event(random: Random, index: int, day: int) -> Entry:
     mine, other = customers()
-    key = other if random.random() < 0.02 else random.choice(mine)
+    stray = random.choice((other, None, b"too long" * 80))
+    key = stray if random.random() < 0.04 else random.choice(mine)
     back = random.choice((0, 0, 0, 0, 1, 3, 35, -1))
     ahead = 200 * DAY_S if random.random() < 0.02 else 0
     at = (day - back) * DAY_S + random.randrange(DAY_S) + ahead
-    common = {"event_id": f"e{index}", "source": "sim", "occurred_at": at}
+    return Entry(key, events.encode(_customer_event(random, index, at)))
+
+
+def _customer_event(random: Random, index: int, at: int) -> events.CustomerEvent:
+    event_id, source = f"e{index}", "sim"
     roll = random.random()
-    event: events.CustomerEvent
-    if roll < 0.6:
-        event = events.Purchase(
-            **common,
+    if roll < 0.58:
+        return events.Purchase(
+            event_id=event_id,
+            source=source,
+            occurred_at=at,
             order_id=f"o{index}",
             net_amount_minor=random.randint(1, 120) * 100,
             currency="EUR" if random.random() < 0.97 else "USD",
         )
-    elif roll < 0.7:
-        event = events.Refund(
-            **common,
+    if roll < 0.68:
+        return events.Refund(
+            event_id=event_id,
+            source=source,
+            occurred_at=at,
             refund_id=f"r{index}",
             amount_minor=random.randint(1, 60) * 100,
             currency="EUR",
             kind="return",
             purchased_at=at - random.choice((0, 2)) * DAY_S,
         )
-    elif roll < 0.88:
-        event = events.Complaint(
-            **common,
+    if roll < 0.86:
+        return events.Complaint(
+            event_id=event_id,
+            source=source,
+            occurred_at=at,
             complaint_id=f"k{index % 5}",
             action=random.choice(("opened", "opened", "resolved", "retracted")),
             type="delivery",
             severity=random.choice(events.SEVERITIES),
             outcome="satisfied",
         )
-    else:
-        event = events.Feedback(
-            **common,
-            feedback_id=f"f{index}",
-            action="given",
-            kind="survey",
-            metric="nps",
-            score=random.randint(0, 10),
-            polarity=random.choice(("positive", "negative")),
+    if roll < 0.88:
+        note = "long " * 1_000 if random.random() < 0.5 else "short"
+        return events.Profile(
+            event_id=event_id, source=source, occurred_at=at, patch={f"custom.note_{index}": note}
         )
-    return Entry(key, events.encode(event))
+    return events.Feedback(
+        event_id=event_id,
+        source=source,
+        occurred_at=at,
+        feedback_id=f"f{index}",
+        action="given",
+        kind="survey",
+        metric="nps",
+        score=random.randint(0, 10),
+        polarity=random.choice(("positive", "negative")),
+    )

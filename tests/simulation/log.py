@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from streams.errors import Fenced, Rejected, Unavailable
 from streams.log.port import Append, Bounds, Record
 from streams.outputs import STATE
 from tests.simulation.chance import Chance, point
+from tests.simulation.history import LARGE_BYTES
 
 WALL = 20_100 * 86_400  # the brokers' time: later than everything that happens
-STATE_BYTES_MAX = 4_000  # the changelog's largest record: only the histories' long note is longer
+STATE_BYTES_MAX = LARGE_BYTES  # the changelog's largest record
 
 
 @dataclass(slots=True)
@@ -31,7 +33,7 @@ class SimLog:
     """A transactional log. The switches take a guarantee away, to show that it is needed."""
 
     atomic = True  # a transaction is visible as a whole or not at all
-    fencing = True  # a new writer's start ends the old one's power to write
+    fencing: Literal["at start", "at first write", "never"] = "at start"  # of the predecessor
 
     def __init__(self, chance: Chance) -> None:
         self.chance = chance
@@ -93,11 +95,12 @@ class SimLog:
         """Start a writer; the predecessor is fenced."""
         await point()
         self.chance.lose_reply("fence: no reply, before")
-        epoch = self.epochs.get(transactional_id, 0) + self.fencing
-        self.epochs[transactional_id] = epoch
+        writer = SimWriter(self, transactional_id)
+        if self.fencing == "at start":
+            writer.begin()
         self.chance.lose_reply("fence: no reply, after")
         await point()
-        return SimWriter(self, transactional_id, epoch)
+        return writer
 
     async def bounds(self, topic: str, partition: int) -> Bounds:
         """Return what the partition holds."""
@@ -124,20 +127,27 @@ class SimLog:
 class SimWriter:
     """A fenced writer; the outcome of its transactions is not always known."""
 
-    def __init__(self, log: SimLog, name: str, epoch: int) -> None:
+    def __init__(self, log: SimLog, name: str) -> None:
         self.log = log
         self.name = name
-        self.epoch = epoch
+        self.epoch: int | None = None
+
+    def begin(self) -> None:
+        """Fence the predecessor."""
+        self.epoch = self.log.epochs.get(self.name, 0) + 1
+        self.log.epochs[self.name] = self.epoch
 
     @property
     def current(self) -> bool:
         """No newer writer was started under this name."""
-        return self.log.epochs[self.name] == self.epoch
+        return self.log.fencing == "never" or self.log.epochs[self.name] == self.epoch
 
     async def transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
         """Append all or nothing, or leave the caller in doubt."""
         await point()
         log, chance = self.log, self.log.chance
+        if self.epoch is None:
+            self.begin()
         if not self.current:
             log.abort(appends)
             raise Fenced(self.name)
@@ -146,7 +156,7 @@ class SimWriter:
             log.abort(appends)
             raise Rejected(f"a record is larger than {STATE_BYTES_MAX} bytes")
         if not log.atomic:
-            last = []
+            last: list[int] = []
             for append in reversed(appends):
                 last += log.land([append])
                 await point()

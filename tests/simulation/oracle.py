@@ -13,86 +13,122 @@ import msgspec
 
 from models import decisions as outputs
 from models import events
-from models.customer import CustomerState, pack
+from models.customer import CustomerState, pack, unpack
 from models.decisions import AnyDecision
+from models.errors import Reason
 from rules.eras import Era, EraRecord, succeed
 from rules.reduce import Reducer, Reduction
 from streams.batch import MARK_HEADER
 from streams.log.partitioner import partition_for
 from streams.log.port import Record
 from tests.simulation.history import PARTITION, PARTITIONS
+from tests.simulation.log import STATE_BYTES_MAX
 
 APP = "sim"
+CUSTOMER_BYTES_MAX = 512
 
 
 class Truth(NamedTuple):
-    """Packed states, the outputs of each customer in order, and the offsets set aside."""
+    """Packed states, the outputs of each customer in order, what was set aside, and the clock."""
 
     states: dict[bytes, bytes]
     outputs: dict[bytes, list[bytes]]
-    set_aside: list[int]
+    set_aside: list[tuple[int, str]]  # offset and reason
     now: int | None
 
 
 def truth(records: Sequence[Record]) -> Truth:
     """Return what the records of a log lead to once everything is settled."""
-    reducer = Reducer(APP)
-    eras: list[Era] = []
-    states: dict[bytes, CustomerState] = {}
-    said: dict[bytes, list[bytes]] = {}
-    set_aside: list[int] = []
-    marks: dict[bytes, int] = {}
-    now: int | None = None
-    record_of: EraRecord | None = None
-
-    def say(customer: bytes, decided: Sequence[AnyDecision]) -> None:
-        said.setdefault(customer, []).extend(outputs.encode(decision) for decision in decided)
-
+    oracle = _Oracle()
     for record in records:
-        if _repeated(record, marks):
-            continue
+        oracle.take(record)
+    return oracle.settled()
+
+
+class _Oracle:
+    def __init__(self) -> None:
+        self.reducer = Reducer(APP)
+        self.era: EraRecord | None = None
+        self.now: int | None = None
+        self.states: dict[bytes, CustomerState] = {}
+        self.said: dict[bytes, list[bytes]] = {}
+        self.set_aside: list[tuple[int, str]] = []
+        self.marks: dict[bytes, int] = {}
+
+    def take(self, record: Record) -> None:
+        if self._repeated(record):
+            return
         try:
             event = events.decode(record.value or b"")
         except msgspec.DecodeError:
-            set_aside.append(record.offset)
-            continue
-        if isinstance(event, events.Tick):
-            t = min(event.t, record.timestamp)
-            if now is None:
-                reducer.first_tick = t
-            now = t if now is None else max(now, t)
-            continue
-        if isinstance(event, events.EraChange):
-            if record_of is None or event.number > record_of.number:
-                record_of = succeed(record_of, event, now)  # type: ignore[arg-type]  # closed union
-                eras = [Era(record_of)] if now is None else [*eras, Era(record_of)]
-                reducer.eras = eras
-            continue
-        key = record.key or b""
-        state = states.get(key)
+            self.set_aside.append((record.offset, Reason.BAD_SCHEMA))
+            return
+        match event:
+            case events.Tick():
+                t = min(event.t, record.timestamp)
+                if self.now is None:
+                    self.reducer.first_tick = t
+                self.now = t if self.now is None else max(self.now, t)
+            case (
+                events.RulebookActivated()
+                | events.ChurnModelActivated()
+                | events.RfmCutsActivated()
+                | events.RatesSet()
+                | events.EngineRaised()
+            ):
+                self._begin(event)
+            case _:
+                self._conclude(record, event)
+
+    def settled(self) -> Truth:
+        """Bring everybody to the present, and return what there is."""
+        for key, state in self.states.items():
+            if self.now is not None:
+                decided: list[AnyDecision] = []
+                self.reducer.fire_due(key.decode(), state, self.now, decided)
+                self._say(key, decided)
+        packed = {key: pack(state) for key, state in self.states.items()}
+        return Truth(packed, self.said, self.set_aside, self.now)
+
+    def _begin(self, change: events.EraEvent) -> None:
+        if self.era is None or change.number > self.era.number:
+            self.era = succeed(self.era, change, self.now)
+            before = [] if self.now is None else self.reducer.eras
+            self.reducer.eras = [*before, Era(self.era)]
+
+    def _conclude(self, record: Record, event: events.CustomerEvent) -> None:
+        key = record.key
+        if not key or len(key) > CUSTOMER_BYTES_MAX:
+            self.set_aside.append((record.offset, Reason.NO_CUSTOMER))
+            return
+        state = self.states.get(key)
         if state is None and partition_for(key, PARTITIONS) != PARTITION:
-            set_aside.append(record.offset)
-            continue
-        outcome = reducer.reduce(key.decode(), state, event, record.timestamp, now)
-        if isinstance(outcome, Reduction):
-            states[key] = outcome.state
-            say(key, outcome.decisions)
-        elif outcome is not None:
-            set_aside.append(record.offset)
-    for key, state in states.items():
-        if now is not None:
-            decided: list[AnyDecision] = []
-            reducer.fire_due(key.decode(), state, now, decided)
-            say(key, decided)
-    packed = {key: pack(state) for key, state in states.items()}
-    return Truth(packed, {k: v for k, v in said.items() if v}, set_aside, now)
+            self.set_aside.append((record.offset, Reason.WRONG_PARTITION))
+            return
+        before = None if state is None else pack(state)
+        outcome = self.reducer.reduce(key.decode(), state, event, record.timestamp, self.now)
+        if outcome is None:
+            return
+        if not isinstance(outcome, Reduction):
+            self.set_aside.append((record.offset, outcome.reason))
+        elif len(pack(outcome.state)) > STATE_BYTES_MAX:
+            self.set_aside.append((record.offset, Reason.TOO_LARGE))
+            if before is not None:
+                self.states[key] = unpack(before)
+        else:
+            self.states[key] = outcome.state
+            self._say(key, outcome.decisions)
 
+    def _say(self, customer: bytes, decided: Sequence[AnyDecision]) -> None:
+        if decided:
+            said = self.said.setdefault(customer, [])
+            said.extend(outputs.encode(decision) for decision in decided)
 
-def _repeated(record: Record, marks: dict[bytes, int]) -> bool:
-    for name, value in record.headers:
-        if name == MARK_HEADER:
-            source, _, offset = value.rpartition(b":")
-            if int(offset) <= marks.get(source, -1):
-                return True
-            marks[source] = int(offset)
-    return False
+    def _repeated(self, record: Record) -> bool:
+        for name, value in record.headers:
+            if name == MARK_HEADER:
+                source, _, offset = value.rpartition(b":")
+                if int(offset) <= self.marks.get(source, -1):
+                    return True
+                self.marks[source] = int(offset)
+        return False

@@ -64,7 +64,9 @@ class SimStore:
             before = (await self.inner.view(partition, [])).meta
             await point()
             snapshot = self.inner.snapshot(partition)
-            meta = snapshot.meta._replace(owner=owner)
+            meta = before._replace(
+                owner=owner, fields=snapshot.meta.fields, dues=snapshot.meta.dues
+            )
             self.inner.restore(partition, Snapshot(meta, snapshot.fields, snapshot.dues))
         self.remember(partition)
         self.chance.lose_reply("claim: no reply, after")

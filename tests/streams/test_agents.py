@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from streams.agents import CustomersAgent, Failure, IngressAgent
-from streams.clock import ManualClock
 from streams.errors import Doubt, Halt, Unavailable
 from streams.fetched import Fetched, Place
 from streams.inbox import Inbox
 from streams.log.port import Record
 from streams.metrics import Metrics
 from streams.owner import Limits
-from streams.watchdog import Stalled, Watchdog
 
 LOG = "segment.log.v1"
 LIMITS = Limits(records_max=10, linger_s=0.005, idle_s=0.01, batch_timeout_s=1.0)
@@ -283,52 +281,3 @@ async def test_a_halt_of_ingress_holds_the_partition_where_it_is() -> None:
     await agent.take(second)
     assert first.outcome == second.outcome == "dropped"
     assert await agent.missing() == [f"partition 0 of {LOG} is halted: half of it is refused"]
-
-
-class Standing:
-    """Positions and ends as a test sets them."""
-
-    def __init__(self) -> None:
-        self.position, self.end = 100, 100
-        self.reachable = True
-
-    def positions(self) -> dict[Place, int]:
-        return {(LOG, 0): self.position}
-
-    async def ends(self) -> dict[Place, int]:
-        if not self.reachable:
-            raise Unavailable("no broker")
-        return {(LOG, 0): self.end}
-
-
-async def test_the_watchdog_ends_a_worker_that_stands_still_with_work_waiting() -> None:
-    clock, standing = ManualClock(), Standing()
-    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
-    for _ in range(20):  # idle for long is no stall
-        await watchdog.look()
-        clock.advance(5)
-    standing.end = 150
-    for _ in range(5):
-        await watchdog.look()
-        clock.advance(5)
-    with pytest.raises(Stalled, match="stood at offset 100 for 30 s with 50 offsets waiting"):
-        await watchdog.look()
-
-
-async def test_the_watchdog_lets_a_slow_worker_work() -> None:
-    clock, standing = ManualClock(), Standing()
-    standing.end = 10_000
-    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
-    for _ in range(20):
-        await watchdog.look()
-        clock.advance(20)
-        standing.position += 1
-
-
-async def test_the_watchdog_says_nothing_without_a_broker() -> None:
-    clock, standing = ManualClock(), Standing()
-    standing.end, standing.reachable = 150, False
-    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
-    for _ in range(20):
-        await watchdog.look()
-        clock.advance(20)

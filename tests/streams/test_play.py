@@ -13,7 +13,7 @@ from models.calendar import calendar
 from models.events import Tick, decode
 from streams.errors import Unavailable
 from streams.jobs import play as play_module
-from streams.jobs.play import Stage, Unplayable, play
+from streams.jobs.play import Stage, Unplayable, _waves, play
 from streams.jobs.publish import BadFile, BadLine, Mapped, SourceEvent, read, send
 from streams.log.memory import MemoryLog
 from streams.log.partitioner import partition_for
@@ -175,6 +175,20 @@ async def test_the_clock_moves_to_each_day_that_has_events_and_then_beyond(tmp_p
         assert await ticks(log, number) == expected
     assert last == expected[-1]
     assert told == [(2, LONDON.start(third)), (1, LONDON.start(third + 1))]
+
+
+def test_in_one_wave_a_customers_events_are_of_one_topic() -> None:
+    said = [
+        ("a", "shop"),
+        ("b", "desk"),
+        ("a", "shop"),
+        ("a", "desk"),
+        ("b", "desk"),
+        ("b", "shop"),
+    ]
+    events = [SourceEvent(topic, key.encode(), b"", i) for i, (key, topic) in enumerate(said)]
+    waves = list(_waves(events))
+    assert [[event.occurred_at for event in wave] for wave in waves] == [[0, 1, 2], [3, 4], [5]]
 
 
 async def test_the_clock_waits_for_ingress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,6 +207,14 @@ async def test_a_source_that_holds_the_clock_is_named_until_it_is_released() -> 
     assert await rig.ticks() == [NOW + 2 - SLACK_S]
 
 
+async def test_a_source_that_lags_is_named_while_it_keeps_the_clock_where_it_is() -> None:
+    rig = Rig(StandIn(now=NOW))
+    rig.sources.held[SHOP] = 2
+    await rig.ticker.tick()
+    assert rig.held == ["shop"]
+    assert await rig.ticks() == []
+
+
 async def test_a_release_ends_when_the_source_has_come_back() -> None:
     rig = Rig(StandIn(now=None))
     await rig.release("desk", {"0": 7})

@@ -1,0 +1,207 @@
+"""Latency: from the append of an event to the log until a consumer sees what follows from it.
+
+An open loop appends events at a fixed rate, whatever the pipeline does, straight to the log; the
+clock ticks every second, as in production. The append is the broker's time stamp of the event (in
+whole milliseconds), the arrival is when a read-committed consumer in this process gets the output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+
+from streams.app import Role
+from streams.log.feed import Feed, kafka_feed
+from streams.log.port import Entry
+from streams.outputs import CHURN_RISK, SEGMENT_CHANGED, TIER_CHANGED
+from streams.topics import LOG
+from tests.bench.deployment import BenchFailed, Deployment, Site
+from tests.bench.logged import LogWriter
+from tests.bench.meter import Meter, Stretch, stretch
+from tests.bench.throughput import Size, Told, with_history
+from tests.bench.verdict import verified
+from tests.bench.workload import FIRST_DAY, ZONE, Happening, Shop
+
+RATE = 5_000  # events a second
+
+_SLOT_S = 0.01
+_LEAD_S = 3  # appended, but not counted: connections open, code warms up
+_BEHIND_S_MAX = 0.5
+_SAMPLES_MIN = 500
+
+
+class _Cause(msgspec.Struct):
+    kind: str
+    id: str
+
+
+class _Output(msgspec.Struct):
+    cause: _Cause
+
+
+class _Appended(NamedTuple):
+    """One batch of one partition: the events in it, and the broker's confirmation to come."""
+
+    events: Sequence[str]
+    confirmed: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds from append to visible output, and the costs at this rate."""
+
+    rate: float
+    samples: int
+    p50_ms: float
+    p99_ms: float
+    p999_ms: float
+    cost: Stretch
+
+
+async def latency(site: Site, size: Size, told: Told) -> Latency:
+    """Measure at `RATE` events a second for `size.latency_s` seconds."""
+    async with site.deployment() as deployment:
+        told("latency: filling the log")
+        shop, writer = await with_history(deployment, size)
+        names = [deployment.catalogue.name(t) for t in (TIER_CHANGED, CHURN_RISK, SEGMENT_CHANGED)]
+        with deployment.worker(Role.CUSTOMERS) as worker:
+            meter = Meter(deployment, [worker])
+            await meter.reached(writer.sizes)
+            while not await deployment.settled():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.1)
+            reached = deployment.reached
+            bootstrap = reached.settings.kafka.bootstrap
+            async with kafka_feed(
+                bootstrap, names, from_start=False, client=reached.client
+            ) as feed:
+                told(f"latency: {RATE:,} events/s for {size.latency_s} s")
+                measured = await _measured(deployment, shop, writer, meter, feed, size)
+        told(f"latency: p50 {measured.p50_ms:.0f} ms; checking what came out")
+        await verified(deployment)
+    return measured
+
+
+async def _measured(
+    deployment: Deployment, shop: Shop, writer: LogWriter, meter: Meter, feed: Feed, size: Size
+) -> Latency:
+    loop = _OpenLoop(deployment, shop, writer, FIRST_DAY + size.history_days)
+    loop.prepare(_LEAD_S + size.latency_s)
+    arrivals: list[tuple[float, bytes]] = []
+    listening = asyncio.create_task(_listen(feed, arrivals))
+    try:
+        async with loop.producer:
+            await loop.run(range(_LEAD_S))
+            begin = await meter.moment()
+            appended = await loop.run(range(_LEAD_S, _LEAD_S + size.latency_s))
+            end = await meter.moment()
+            await meter.reached(writer.sizes)
+            await asyncio.sleep(1)  # for the last outputs to arrive
+    finally:
+        listening.cancel()
+    cost = stretch(begin, end, sum(end.positions) - sum(begin.positions))
+    samples = await _samples(appended, arrivals)
+    if len(samples) < _SAMPLES_MIN:
+        raise BenchFailed(f"only {len(samples)} outputs arrived, too few for a percentile")
+    shares = (0.5, 0.99, 0.999)
+    return Latency(cost.rate, len(samples), *(percentile(samples, share) for share in shares), cost)
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least `share` of the values, in rising order, reach.
+
+    >>> percentile([1, 2, 3, 4], 0.5), percentile([1, 2, 3, 4], 0.99)
+    (2, 4)
+    """
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+
+
+class _OpenLoop:
+    """Appends events on schedule: a batch a partition every `_SLOT_S`, a tick every second."""
+
+    def __init__(
+        self, deployment: Deployment, shop: Shop, writer: LogWriter, first_day: int
+    ) -> None:
+        settings = deployment.settings
+        self.producer = AIOKafkaProducer(
+            **settings.kafka.client_options(), acks="all", enable_idempotence=True, linger_ms=0
+        )
+        self._topic = deployment.catalogue.name(LOG)
+        self._shop = shop
+        self._writer = writer
+        self._begin = ZONE.start(first_day)
+        self._seconds: list[list[list[Happening]]] = []
+
+    def prepare(self, seconds: int) -> None:
+        """Make the events of all slots before the first one is sent."""
+        slots, each = round(1 / _SLOT_S), round(RATE * _SLOT_S)
+        for second in range(self._begin, self._begin + seconds):
+            events = self._shop.between(self._shop.by_habit(slots * each), second, second + 1)
+            self._seconds.append([events[n * each : (n + 1) * each] for n in range(slots)])
+
+    async def run(self, seconds: range) -> list[_Appended]:
+        """Append what happens in these seconds, each slot at its time.
+
+        Raises BenchFailed where this process cannot keep up with its own schedule.
+        """
+        appended: list[_Appended] = []
+        due_s = monotonic()
+        for second in seconds:
+            await self._writer.tick(self._begin + second)
+            for slot in self._seconds[second]:
+                await asyncio.sleep(due_s - monotonic())
+                if monotonic() - due_s > _BEHIND_S_MAX:
+                    raise BenchFailed(
+                        f"this machine is too busy to append {RATE:,} events/s on schedule"
+                    )
+                due_s += _SLOT_S
+                appended += await self._append(slot)
+        return appended
+
+    async def _append(self, slot: Sequence[Happening]) -> list[_Appended]:
+        appended = []
+        for number, entries in enumerate(self._writer.entries(slot)):
+            if entries:
+                confirmed = await self._send(number, entries)
+                events = [each.event.event_id for each in slot if each.partition == number]
+                appended.append(_Appended(events, confirmed))
+        return appended
+
+    async def _send(self, number: int, entries: Sequence[Entry]) -> asyncio.Future[Any]:
+        batch = self.producer.create_batch()
+        for key, value, headers in entries:
+            batch.append(timestamp=None, key=key, value=value, headers=list(headers))
+        self._writer.sizes[number] += len(entries)
+        confirmed: asyncio.Future[Any] = await self.producer.send_batch(
+            batch, self._topic, partition=number
+        )
+        return confirmed
+
+
+async def _listen(feed: Feed, arrivals: list[tuple[float, bytes]]) -> None:
+    """Note what arrives, and when; look into it later."""
+    while True:
+        items = await feed.take()
+        at_s = time()
+        arrivals += [(at_s, item.record.value) for item in items if item.record.value]
+
+
+async def _samples(
+    appended: Sequence[_Appended], arrivals: Sequence[tuple[float, bytes]]
+) -> list[float]:
+    """Return milliseconds from append to arrival of all outputs that an event caused, in order."""
+    appended_ms: dict[str, int] = {}
+    for events, confirmed in appended:
+        appended_ms |= dict.fromkeys(events, (await confirmed).timestamp)
+    decode = msgspec.json.Decoder(_Output).decode
+    samples = []
+    for at_s, value in arrivals:
+        cause = decode(value).cause
+        if cause.kind == "event" and cause.id in appended_ms:
+            samples.append(at_s * 1_000 - appended_ms[cause.id])
+    return sorted(samples)

@@ -1,0 +1,146 @@
+"""What was measured, for people (a table) and for programs (one line of JSON)."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.services import Services
+from streams.log.positions import KafkaPositions
+from streams.settings import load
+from streams.store.redis import RedisStore
+from tests.bench.latency import Latency
+from tests.bench.meter import Stretch
+from tests.bench.throughput import CustomersRuns
+
+_PARTS = ("customers", "ingress", "valkey", "broker")
+_Row = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What was measured; None where it was not asked for."""
+
+    customers: CustomersRuns | None
+    chain: list[Stretch] | None
+    latency: Latency | None
+
+    def line(self) -> dict[str, float | None]:
+        """Return the figures by name. CPU is the customers role's, in microseconds an event."""
+        runs = self.customers.runs if self.customers else []
+        footprint = self.customers.footprint if self.customers else None
+        cpu = {part: _typical(runs, lambda run, part=part: run.cpu_us.get(part)) for part in _PARTS}
+        known = [cpu[part] for part in ("customers", "valkey", "broker")]
+        return {
+            "customers_events_per_s": _rounded(_typical(runs, lambda run: run.rate), 0),
+            "chain_events_per_s": _rounded(_typical(self.chain or [], lambda run: run.rate), 0),
+            "latency_p50_ms": _rounded(self.latency.p50_ms if self.latency else None, 1),
+            "latency_p99_ms": _rounded(self.latency.p99_ms if self.latency else None, 1),
+            "cpu_us_per_event": _rounded(sum(filter(None, known)) or None, 2),
+            "cpu_us_per_event_worker": _rounded(cpu["customers"], 2),
+            "cpu_us_per_event_valkey": _rounded(cpu["valkey"], 2),
+            "cpu_us_per_event_broker": _rounded(cpu["broker"], 2),
+            "bytes_per_customer": _rounded(footprint.store_bytes if footprint else None, 0),
+            "packed_bytes_per_customer": _rounded(footprint.packed_bytes if footprint else None, 0),
+        }
+
+
+async def machine(services: Services) -> str:
+    """Describe what the figures were measured with."""
+    settings = load()
+    positions = KafkaPositions(settings.kafka.bootstrap, client=settings.kafka.client_options())
+    store = RedisStore(services.redis_url, settings.app)
+    try:
+        _, kafka = await positions.cluster()
+        server = (await store.check()).server
+    finally:
+        await positions.close()
+        await store.close()
+    now = datetime.now(UTC)
+    return (
+        f"{_processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}; "
+        f"Python {platform.python_version()}; {kafka}; {server}; {now:%d %B %Y %H:%M} UTC"
+    )
+
+
+def printed(console: Console, results: Results, where: str, command: str) -> None:
+    """Print the table."""
+    table = Table("what", "figure", "how", title=f"$ {command}\n{where}", title_justify="left")
+    for row in _rows(results):
+        table.add_row(*row)
+    console.print(table)
+
+
+def _rows(results: Results) -> Iterator[_Row]:
+    if results.customers is not None:
+        yield from _throughput("customers role", results.customers.runs)
+        if (footprint := results.customers.footprint) is not None:
+            among = f"among {footprint.customers:,} customers"
+            yield "store, a customer", f"{footprint.store_bytes:.0f} bytes", among
+            yield "packed state, a customer", f"{footprint.packed_bytes:.0f} bytes", "mean"
+    if results.chain is not None:
+        yield from _throughput("whole chain", results.chain)
+    if results.latency is not None:
+        found = results.latency
+        yield (
+            "latency, append to visible output",
+            f"p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms, p99.9 {found.p999_ms:.1f} ms",
+            f"{found.rate:,.0f} events/s, {found.samples:,} outputs",
+        )
+        yield from _costs("at that rate", [found.cost])
+
+
+def _throughput(name: str, runs: Sequence[Stretch]) -> Iterator[_Row]:
+    rates = sorted(run.rate for run in runs)
+    spread = f"{rates[0]:,.0f} to {rates[-1]:,.0f}"
+    how = f"{len(rates)} runs of {runs[0].events:,} events: {spread}"
+    yield name, f"{median(rates):,.0f} events/s", how
+    yield from _costs(name, runs)
+
+
+def _costs(name: str, runs: Sequence[Stretch]) -> Iterator[_Row]:
+    costs = {part: _typical(runs, lambda run, part=part: run.cpu_us.get(part)) for part in _PARTS}
+    named = ", ".join(f"{part} {cost:.1f}" for part, cost in costs.items() if cost is not None)
+    foreign = _typical(runs, lambda run: run.foreign_cores)
+    others = "" if foreign is None else f"other programs kept {foreign:.2f} CPUs busy"
+    yield f"{name}: CPU, µs an event", named or "not known on this system", others
+    yield (
+        f"{name}: an event, on average",
+        f"{_mean(runs, 'outputs'):.2f} outputs, {_mean(runs, 'timers'):.2f} timers",
+        f"transactions of {_mean(runs, 'batch_records'):.0f} records in "
+        f"{_mean(runs, 'batch_ms'):.1f} ms",
+    )
+
+
+def _typical(runs: Sequence[Stretch], figure: Callable[[Stretch], float | None]) -> float | None:
+    known = [value for value in map(figure, runs) if value is not None]
+    return median(known) if known else None
+
+
+def _mean(runs: Sequence[Stretch], name: str) -> float:
+    values: list[Any] = [getattr(run, name) for run in runs]
+    return float(sum(values) / len(values))
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    if value is None:
+        return None
+    return round(value, digits) if digits else round(value)
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
