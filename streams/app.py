@@ -22,7 +22,6 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, NoReturn
 
 import structlog
@@ -43,7 +42,7 @@ from streams.owner import Handled, Limits
 from streams.partition import Partition
 from streams.protocol import PartitionSettings
 from streams.releases import Releases
-from streams.settings import Settings
+from streams.settings import Role, Settings
 from streams.store.redis import RedisStore
 from streams.ticker import Observatory, Ticker
 from streams.topics import CONTROL, LOG, Catalogue
@@ -60,19 +59,7 @@ EXIT_HALT = 78
 _DAY_S = 86_400
 
 
-class Role(StrEnum):
-    """What a worker process does."""
-
-    INGRESS = "ingress"
-    CUSTOMERS = "customers"
-
-
 _PORTS = {Role.INGRESS: 9471, Role.CUSTOMERS: 9472}
-
-
-def group_of(settings: Settings, role: Role) -> str:
-    """Return the name of a role's consumer group."""
-    return f"{settings.app}-{role}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +137,7 @@ async def _customers(
         positions,
         Releases(log, catalogue.name(CONTROL)),
         catalogue.sources,
-        group_of(settings, Role.INGRESS),
+        settings.consumer_group(Role.INGRESS),
         clock,
     )
     protocol = protocol_settings(settings)
@@ -180,7 +167,7 @@ async def _customers(
         return await agent.missing()
 
     agent = CustomersAgent(partition, start_at, ticker, _limits(settings), metrics, failure)
-    group = group_of(settings, Role.CUSTOMERS)
+    group = settings.consumer_group(Role.CUSTOMERS)
     engine = Engine(group, [log_topic], agent, Positions.OWNED, settings)
     return _Worker(engine, agent.positions, missing, (log_topic,))
 
@@ -207,7 +194,7 @@ async def _ingress(
         metrics,
     )
     agent = IngressAgent(ingress, _limits(settings), metrics)
-    group = group_of(settings, Role.INGRESS)
+    group = settings.consumer_group(Role.INGRESS)
     engine = Engine(group, sources, agent, Positions.COMMITTED, settings)
     return _Worker(engine, agent.positions, agent.missing, tuple(sources))
 

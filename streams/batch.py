@@ -26,6 +26,7 @@ from streams import outputs
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry, Record
 from streams.store import keys
+from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CURRENT
 
 MARK_HEADER = "mark"
 _DIGEST_MOD = 1 << 128
@@ -274,18 +275,15 @@ class _Run:
             self.said = (self.said + int(decision.id, 16)) % _DIGEST_MOD
             if isinstance(decision, TierChanged):
                 current = outputs.current(decision)
-                self.published.setdefault(outputs.TIER_CURRENT, []).append(current)
+                self.published.setdefault(TIER_CURRENT, []).append(current)
 
     def _set_aside(self, record: Record, refusal: Refusal) -> None:
-        entry = outputs.dead_letter(
-            outputs.LOG,
-            self.batch.partition,
-            record,
-            refusal.reason,
-            refusal.message,
-            record.timestamp,
+        # At the record's own time, so that the dead letter of a replay is the same.
+        letter = outputs.dead_letter(
+            LOG, self.batch.partition, record, refusal.reason, refusal.message, record.timestamp
         )
-        self.published.setdefault(outputs.LOG_DEAD_LETTERS, []).append(entry)
+        topic = LOG + DEAD_LETTER_SUFFIX
+        self.published.setdefault(topic, []).append(outputs.shortened(letter))
         self.reasons.append(refusal.reason)
 
     def result(self) -> Result:

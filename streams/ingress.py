@@ -225,7 +225,9 @@ class Ingress:
         if batch.letters:
             at = self._clock.now()
             letters = [
-                _letter(source.topic, partition, record, refusal, at)
+                outputs.dead_letter(
+                    source.topic, partition, record, refusal.reason, str(refusal), at
+                )
                 for record, refusal in batch.letters
             ]
             appends.append(Append(source.dead_letters, 0, letters))
@@ -249,9 +251,3 @@ def _headers(mark: bytes, record: Record) -> tuple[tuple[str, bytes], ...]:
         if traces:
             return mark_header, traces[0]
     return (mark_header,)
-
-
-def _letter(topic: str, partition: int, record: Record, refusal: BadEvent, at: int) -> Entry:
-    letter = outputs.dead_letter(topic, partition, record, refusal.reason, str(refusal), at)
-    # Whole, however large: the topics for these take twice what their source topics take.
-    return letter._replace(value=record.value)

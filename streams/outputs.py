@@ -1,7 +1,8 @@
-"""Outputs and dead letters as records: CloudEvents 1.0 in Kafka's binary mode, plain JSON values."""
+"""Outputs and dead letters as records: CloudEvents 1.0 in binary mode, the value plain JSON."""
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
 
 from models.calendar import rfc3339
@@ -14,17 +15,10 @@ from models.decisions import (
     encode,
 )
 from streams.log.port import Entry, Record
+from streams.topics import CHURN_RISK, SEGMENT_CHANGED, TIER_CHANGED
 
 if TYPE_CHECKING:
     from models.errors import Reason
-
-LOG = "segment.log.v1"
-LOG_DEAD_LETTERS = "segment.log.v1.dlq"
-STATE = "segment.state.v1"
-TIER_CHANGED = "segment.tier-changed.v1"
-TIER_CURRENT = "segment.tier-current.v1"
-CHURN_RISK = "segment.churn-risk.v1"
-SEGMENT_CHANGED = "segment.changed.v1"
 
 _MESSAGE_MAX = 400
 _BODY_MAX = 64_000
@@ -84,13 +78,7 @@ def current(decision: TierChanged) -> Entry:
 def dead_letter(
     topic: str, partition: int, record: Record, reason: Reason, message: str, at: int
 ) -> Entry:
-    """Return a record set aside: key, value and headers untouched, and why beside them.
-
-    A value above 64 kB keeps its first 64 kB, for the dead letter must not be refused as well; its
-    full length stands in a header. `at` is the append time of the record, so that the dead letter
-    of a replay is the same.
-    """
-    value = record.value
+    """Return a record set aside at an instant, untouched, with the reason in more headers."""
     headers = [
         *record.headers,
         ("dlq.topic", topic.encode()),
@@ -100,7 +88,20 @@ def dead_letter(
         ("dlq.message", message[:_MESSAGE_MAX].encode()),
         ("dlq.at", rfc3339(at).encode()),
     ]
-    if value is not None and len(value) > _BODY_MAX:
-        headers.append(("dlq.length", str(len(value)).encode()))
-        value = value[:_BODY_MAX]
-    return Entry(record.key, value, tuple(headers))
+    return Entry(record.key, record.value, tuple(headers))
+
+
+def shortened(letter: Entry) -> Entry:
+    """Return a dead letter that every topic takes: of a large value, the first 64 kB.
+
+    The whole value's length and hash stand in headers beside it.
+    """
+    value = letter.value
+    if value is None or len(value) <= _BODY_MAX:
+        return letter
+    headers = (
+        *letter.headers,
+        ("dlq.length", str(len(value)).encode()),
+        ("dlq.sha256", sha256(value).hexdigest().encode()),
+    )
+    return Entry(letter.key, value[:_BODY_MAX], headers)

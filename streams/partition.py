@@ -34,11 +34,11 @@ from streams.batch import Batch, Position, Result
 from streams.clock import Clock
 from streams.errors import Doubt, Fenced, Halt, Rejected
 from streams.log.port import Append, Entry, Log, Record
-from streams.outputs import STATE
 from streams.protocol import Held, Membership, Observer, PartitionSettings, Spoilt, checked
 from streams.store import keys
 from streams.store.port import Step, Store
 from streams.takeover import TakeOver, head
+from streams.topics import STATE
 
 TIMER_SHARE = 5  # timers and re-seating take at most one in five of a batch while records wait
 

@@ -11,6 +11,7 @@ import difflib
 import os
 import ssl
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -157,6 +158,13 @@ class Log(_Group):
     format: Literal["console", "json"] = "console"
 
 
+class Role(StrEnum):
+    """What a worker process does."""
+
+    INGRESS = "ingress"
+    CUSTOMERS = "customers"
+
+
 class Settings(BaseSettings):
     """All of it. `app` names the deployment: groups, transactions, output ids and Redis keys."""
 
@@ -181,6 +189,10 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     web: Web = Web()
     log: Log = Log()
+
+    def consumer_group(self, role: Role) -> str:
+        """Return the name of a role's consumer group."""
+        return f"{self.app}-{role}"
 
 
 def load() -> Settings:

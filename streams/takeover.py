@@ -17,10 +17,10 @@ from streams.batch import START, Ledger, Position
 from streams.clock import Clock
 from streams.errors import Doubt, Fenced, Halt
 from streams.log.port import Append, Bounds, Entry, Log, Record, Writer
-from streams.outputs import LOG, STATE
 from streams.protocol import Held, Membership, PartitionSettings, Spoilt, checked
 from streams.store import keys
 from streams.store.port import Step, Store
+from streams.topics import LOG, STATE
 
 RESTORE_CHUNK = 1_000
 _ANEW = "restore the topic, or start anew under another app name"

@@ -24,11 +24,14 @@ LOG = "segment.log.v1"
 STATE = "segment.state.v1"
 CONTROL = "segment.control.v1"
 TIER_CURRENT = "segment.tier-current.v1"
+TIER_CHANGED = "segment.tier-changed.v1"
+CHURN_RISK = "segment.churn-risk.v1"
+SEGMENT_CHANGED = "segment.changed.v1"
 OUTPUTS = (
-    "segment.tier-changed.v1",
+    TIER_CHANGED,
     "segment.tier-warning.v1",
-    "segment.churn-risk.v1",
-    "segment.changed.v1",
+    CHURN_RISK,
+    SEGMENT_CHANGED,
     "segment.action-requested.v1",
 )
 SOURCES = (

@@ -18,7 +18,7 @@ from streams.commands.common import reach
 from streams.jobs.play import Stage
 from streams.log.feed import Feed, kafka_feed
 from streams.log.port import Log
-from streams.settings import load
+from streams.settings import Role, load
 from streams.store.port import Store
 
 ROLES = ("ingress", "customers")
@@ -64,7 +64,12 @@ async def connected(services: Services) -> AsyncIterator[Pipeline]:
         feed = await owned.enter_async_context(
             kafka_feed(bootstrap, audit.topics, from_start=True, client=client)
         )
-        stage = Stage(reached.catalogue, reached.ingress_group, reached.producer, reached.positions)
+        stage = Stage(
+            reached.catalogue,
+            reached.settings.consumer_group(Role.INGRESS),
+            reached.producer,
+            reached.positions,
+        )
 
         def check() -> None:
             for worker in workers:

@@ -16,6 +16,7 @@ from streams.clock import SystemClock
 from streams.commands.common import CommandFailed, Reach, out, reach, run, settings
 from streams.log.port import Append, Entry
 from streams.releases import ClockReleased, Releases
+from streams.settings import Role
 from streams.store import keys
 from streams.ticker import (
     SLACK_S,
@@ -144,7 +145,7 @@ async def _judged(reached: Reach) -> Promise | Held:
         reached.positions,
         Releases(reached.log, control),
         reached.catalogue.sources,
-        reached.ingress_group,
+        reached.settings.consumer_group(Role.INGRESS),
         SystemClock(),
     )
     return Judge().judge(await observatory.sight())

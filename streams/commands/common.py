@@ -45,11 +45,6 @@ class Reach:
         """The options of every Kafka client."""
         return self.settings.kafka.client_options()
 
-    @property
-    def ingress_group(self) -> str:
-        """The consumer group in which ingress commits its positions."""
-        return f"{self.settings.app}-ingress"
-
 
 @asynccontextmanager
 async def reach(settings: Settings) -> AsyncIterator[Reach]:

@@ -18,6 +18,7 @@ from streams.jobs.play import Stage, play
 from streams.jobs.publish import CHUNK, BadLine, Mapped, SourceEvent, read, send
 from streams.jobs.replay import verify
 from streams.log.feed import kafka_feed
+from streams.settings import Role
 
 _BAD_SHOWN_MAX = 20
 
@@ -164,7 +165,12 @@ async def _partitions(reached: Reach) -> dict[str, int]:
 
 async def _play(events: Iterator[SourceEvent], total: int, zone: Calendar) -> None:
     async with reach(settings()) as reached:
-        stage = Stage(reached.catalogue, reached.ingress_group, reached.producer, reached.positions)
+        stage = Stage(
+            reached.catalogue,
+            reached.settings.consumer_group(Role.INGRESS),
+            reached.producer,
+            reached.positions,
+        )
         with _progress() as bar:
             task = bar.add_task("playing", total=total)
 

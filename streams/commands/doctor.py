@@ -11,6 +11,7 @@ from streams import topics
 from streams.commands.clock import position_of
 from streams.commands.common import CommandFailed, Reach, out, reach, run, settings
 from streams.log.partitioner import partition_for
+from streams.settings import Role
 from streams.topics import LOG
 
 _TAIL = 200  # newest records of a log partition whose place is checked
@@ -106,7 +107,7 @@ async def _positions(reached: Reach) -> AsyncIterator[Symptom]:
 
 async def _lag(reached: Reach) -> AsyncIterator[Symptom]:
     ends = await reached.positions.ends(reached.catalogue.sources)
-    passed = await reached.positions.committed(reached.ingress_group)
+    passed = await reached.positions.committed(reached.settings.consumer_group(Role.INGRESS))
     for topic in reached.catalogue.sources:
         behind = sum(
             end - (passed[source].offset if source in passed else 0)

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from streams import topics
 from streams.commands.common import CommandFailed, out, run, settings
+from streams.settings import Role
 
 topics_app = typer.Typer(no_args_is_help=True, help="The topics of this deployment.")
-
-
-class Role(StrEnum):
-    """The two roles of a worker."""
-
-    INGRESS = "ingress"
-    CUSTOMERS = "customers"
 
 
 def worker(role: Annotated[Role, typer.Argument(help="What this process does.")]) -> None:
     """Run one role until it is told to stop (Ctrl-C, SIGTERM); start as many as you like."""
     from streams import app  # noqa: PLC0415 - Faust takes a second to import
 
-    app.run_worker(app.Role(role), settings())
+    app.run_worker(role, settings())
 
 
 @topics_app.command()

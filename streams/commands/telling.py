@@ -10,7 +10,7 @@ from rich.text import Text
 
 from models.decisions import AnyDecision, Cause, ChurnRiskChanged, SegmentChanged, TierChanged
 from models.money import MINOR_DIGITS
-from streams.outputs import CHURN_RISK, SEGMENT_CHANGED, TIER_CHANGED
+from streams.topics import CHURN_RISK, SEGMENT_CHANGED, TIER_CHANGED
 
 _TYPES: Mapping[str, type[AnyDecision]] = {
     TIER_CHANGED: TierChanged,

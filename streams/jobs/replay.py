@@ -15,8 +15,8 @@ import msgspec
 
 from streams.batch import START, Batch, Ledger, Position, Result
 from streams.log.port import Log, Record
-from streams.outputs import LOG, STATE
 from streams.store import keys
+from streams.topics import LOG, STATE
 
 CHUNK = 2_000
 

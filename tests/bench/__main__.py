@@ -72,6 +72,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", choices=PARTS, help="measure one part")
     parser.add_argument("--runs", type=int, metavar="N", help="repeat throughput N times")
     parser.add_argument(
+        "--days", type=int, metavar="N", help="let the customers role's events span N days"
+    )
+    parser.add_argument(
         "--profile",
         type=Path,
         metavar="FILE",
@@ -81,7 +84,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace, console: Console) -> tuple[Results, str]:
-    size = QUICK if options.quick else FULL
+    size = replace(QUICK if options.quick else FULL, days=options.days)
     if options.runs is not None:
         size = replace(size, customers_runs=options.runs, chain_runs=options.runs)
     parts = [options.only] if options.only else PARTS

@@ -23,10 +23,9 @@ from deploy.local.processes import Process, free_port
 from deploy.local.services import Services
 from models.errors import TierstreamError
 from streams import topics
-from streams.app import Role
 from streams.batch import Position
 from streams.commands.common import Reach, reach
-from streams.settings import Settings, load
+from streams.settings import Role, Settings, load
 from streams.store import keys
 from streams.topics import Catalogue
 
@@ -60,7 +59,7 @@ class Worker:
     def metrics(self) -> dict[tuple[str, str], float]:
         """Return all samples, summed by their name and (where they have one) their topic."""
         url = f"http://127.0.0.1:{self.port}/metrics"
-        with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - our own worker
+        with urllib.request.urlopen(url, timeout=5) as reply:
             page = reply.read().decode()
         found: dict[tuple[str, str], float] = {}
         for family in text_string_to_metric_families(page):
@@ -159,7 +158,7 @@ class Site:
             self.services.variables,
             TIERSTREAM_APP=app,
             TIERSTREAM_TOPIC_PREFIX=self.prefix,
-            TIERSTREAM_TICKER="off",  # the benchmark writes the clock, as whoever plays history does
+            TIERSTREAM_TICKER="off",  # the benchmark writes the clock
         )
         settings = load()
         await self._empty(settings, keep)

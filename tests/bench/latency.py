@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from streams.app import Role
 from streams.log.feed import Feed, kafka_feed
 from streams.log.port import Entry
-from streams.outputs import CHURN_RISK, SEGMENT_CHANGED, TIER_CHANGED
-from streams.topics import LOG
+from streams.settings import Role
+from streams.topics import CHURN_RISK, LOG, SEGMENT_CHANGED, TIER_CHANGED
 from tests.bench.deployment import BenchFailed, Deployment, Site
 from tests.bench.logged import LogWriter
 from tests.bench.meter import Meter, Stretch, stretch
@@ -108,8 +107,14 @@ async def _measured(
     samples = await _samples(appended, arrivals)
     if len(samples) < _SAMPLES_MIN:
         raise BenchFailed(f"only {len(samples)} outputs arrived, too few for a percentile")
-    shares = (0.5, 0.99, 0.999)
-    return Latency(cost.rate, len(samples), *(percentile(samples, share) for share in shares), cost)
+    return Latency(
+        rate=cost.rate,
+        samples=len(samples),
+        p50_ms=percentile(samples, 0.5),
+        p99_ms=percentile(samples, 0.99),
+        p999_ms=percentile(samples, 0.999),
+        cost=cost,
+    )
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from streams.outputs import LOG_DEAD_LETTERS, TIER_CURRENT
+from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CURRENT
 from tests.bench.deployment import BenchFailed, Deployment, Worker
 
 _LOOK_EVERY_S = 0.1
@@ -130,7 +130,8 @@ def stretch(begin: Moment, end: Moment, events: int) -> Stretch:
 
     published = {topic for name, topic in end.counts if name == "outputs_total"}
     outputs = sum(
-        counted("outputs_total", topic) for topic in published - {TIER_CURRENT, LOG_DEAD_LETTERS}
+        counted("outputs_total", topic)
+        for topic in published - {TIER_CURRENT, LOG + DEAD_LETTER_SUFFIX}
     )
     batches = max(1.0, counted("batch_seconds_count"))
     return Stretch(

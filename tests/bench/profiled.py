@@ -11,10 +11,10 @@ import cProfile
 import signal
 import sys
 
-from streams.app import Role, serve
+from streams.app import serve
 from streams.clock import SystemClock
 from streams.logs import configure
-from streams.settings import load
+from streams.settings import Role, load
 
 
 async def _serve(role: Role) -> None:

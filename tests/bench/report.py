@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
-from typing import Any
+from statistics import mean, median
 
 from rich.console import Console
 from rich.table import Table
@@ -38,11 +37,11 @@ class Results:
         """Return the figures by name. CPU is the customers role's, in microseconds an event."""
         runs = self.customers.runs if self.customers else []
         footprint = self.customers.footprint if self.customers else None
-        cpu = {part: _typical(runs, lambda run, part=part: run.cpu_us.get(part)) for part in _PARTS}
+        cpu = _cpu_us(runs)
         known = [cpu[part] for part in ("customers", "valkey", "broker")]
         return {
-            "customers_events_per_s": _rounded(_typical(runs, lambda run: run.rate), 0),
-            "chain_events_per_s": _rounded(_typical(self.chain or [], lambda run: run.rate), 0),
+            "customers_events_per_s": _rounded(_typical(run.rate for run in runs), 0),
+            "chain_events_per_s": _rounded(_typical(run.rate for run in self.chain or ()), 0),
             "latency_p50_ms": _rounded(self.latency.p50_ms if self.latency else None, 1),
             "latency_p99_ms": _rounded(self.latency.p99_ms if self.latency else None, 1),
             "cpu_us_per_event": _rounded(sum(filter(None, known)) or None, 2),
@@ -102,33 +101,30 @@ def _rows(results: Results) -> Iterator[_Row]:
 def _throughput(name: str, runs: Sequence[Stretch]) -> Iterator[_Row]:
     rates = sorted(run.rate for run in runs)
     spread = f"{rates[0]:,.0f} to {rates[-1]:,.0f}"
-    how = f"{len(rates)} runs of {runs[0].events:,} events: {spread}"
+    how = f"{len(rates)} ×  {runs[0].events:,} events: {spread}"
     yield name, f"{median(rates):,.0f} events/s", how
     yield from _costs(name, runs)
 
 
 def _costs(name: str, runs: Sequence[Stretch]) -> Iterator[_Row]:
-    costs = {part: _typical(runs, lambda run, part=part: run.cpu_us.get(part)) for part in _PARTS}
-    named = ", ".join(f"{part} {cost:.1f}" for part, cost in costs.items() if cost is not None)
-    foreign = _typical(runs, lambda run: run.foreign_cores)
+    costs = _cpu_us(runs).items()
+    named = ", ".join(f"{part} {cost:.1f}" for part, cost in costs if cost is not None)
+    foreign = _typical(run.foreign_cores for run in runs)
     others = "" if foreign is None else f"other programs kept {foreign:.2f} CPUs busy"
     yield f"{name}: CPU, µs an event", named or "not known on this system", others
-    yield (
-        f"{name}: an event, on average",
-        f"{_mean(runs, 'outputs'):.2f} outputs, {_mean(runs, 'timers'):.2f} timers",
-        f"transactions of {_mean(runs, 'batch_records'):.0f} records in "
-        f"{_mean(runs, 'batch_ms'):.1f} ms",
-    )
+    outputs, timers = mean(run.outputs for run in runs), mean(run.timers for run in runs)
+    records, ms = mean(run.batch_records for run in runs), mean(run.batch_ms for run in runs)
+    effects = f"{outputs:.2f} outputs, {timers:.2f} timers"
+    yield f"{name}: an event", effects, f"transactions of {records:.0f} records in {ms:.1f} ms"
 
 
-def _typical(runs: Sequence[Stretch], figure: Callable[[Stretch], float | None]) -> float | None:
-    known = [value for value in map(figure, runs) if value is not None]
+def _cpu_us(runs: Sequence[Stretch]) -> dict[str, float | None]:
+    return {part: _typical(run.cpu_us.get(part) for run in runs) for part in _PARTS}
+
+
+def _typical(figures: Iterable[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
     return median(known) if known else None
-
-
-def _mean(runs: Sequence[Stretch], name: str) -> float:
-    values: list[Any] = [getattr(run, name) for run in runs]
-    return float(sum(values) / len(values))
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 
-from streams.app import Role
 from streams.log.port import Append, Entry
+from streams.settings import Role
 from streams.store import keys
 from streams.ticker import tick_append
 from streams.topics import LOG, SOURCES
@@ -31,12 +31,17 @@ _SCAN_COUNT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of everything. `history`: events a customer before the measurement."""
+    """How much of everything.
+
+    `history`: events a customer before the measurement. `days`: over which the measured events of
+    the customers role spread; None for the rest of the year, at the same rate as the history.
+    """
 
     customers: int = 100_000
     history: int = 3
     customers_events: int = 1_000_000
     customers_runs: int = 5
+    days: int | None = None
     chain_events: int = 300_000
     chain_runs: int = 3
     latency_s: int = 30
@@ -78,7 +83,7 @@ async def customers(site: Site, size: Size, told: Told) -> CustomersRuns:
                 shop, writer = await with_history(deployment, size)
                 warm = writer.sizes.copy()
                 visits = shop.by_habit(size.customers_events)
-                days = YEAR_DAYS - size.history_days
+                days = size.days or YEAR_DAYS - size.history_days
                 await writer.days(shop.days(visits, FIRST_DAY + size.history_days, days))
             done.runs.append(await _customers_run(deployment, writer, warm, name, told))
             told(f"{name}: {done.runs[-1].rate:,.0f} events/s; checking what came out")
@@ -187,7 +192,7 @@ class _Clock:
         """Write a tick where ingress has passed another day of every source."""
         reached, catalogue = self._deployment.reached, self._deployment.catalogue
         ends = await reached.positions.ends(catalogue.sources)
-        passed = await reached.positions.committed(reached.ingress_group)
+        passed = await reached.positions.committed(reached.settings.consumer_group(Role.INGRESS))
         shares = [
             (passed[source].offset if source in passed else 0) / end
             for source, end in ends.items()

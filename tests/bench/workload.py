@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from models.calendar import calendar, day_number, rfc3339
-from models.events import Complaint, Feedback, Purchase, encode
+from models.events import SEVERITIES, Complaint, Feedback, Purchase, encode
 from streams.log.partitioner import partition_for
 
 ZONE = calendar("Europe/London")  # of the retail rulebook: a day begins where its windows do
@@ -32,7 +32,7 @@ _AMOUNT_LOG_MEAN, _AMOUNT_LOG_DEVIATION = log(9_000), 0.8  # minor units: the me
 _MARGIN = 0.3
 _OPEN_COMPLAINTS_MAX = 1_000  # from here on, every second step resolves the oldest one
 _SCORES, _SCORE_WEIGHTS = (1, 2, 3, 4, 5), (3, 5, 12, 35, 45)
-_SEVERITIES, _SEVERITY_WEIGHTS = ("low", "medium", "high", "critical"), (45, 35, 15, 5)
+_SEVERITY_WEIGHTS = (45, 35, 15, 5)
 
 _TOPICS: dict[type, str] = {
     Purchase: "customer.purchase.v1",
@@ -156,7 +156,7 @@ class Shop:
         """Open one for the customer; or resolve the oldest, whose customer is another."""
         number = self._made
         if len(self._open) < _OPEN_COMPLAINTS_MAX:
-            (severity,) = self._chance.choices(_SEVERITIES, _SEVERITY_WEIGHTS)
+            (severity,) = self._chance.choices(SEVERITIES, _SEVERITY_WEIGHTS)
             complaint = Complaint(
                 event_id=f"01JGFJJZ02{number:016d}",
                 source="service-desk",

@@ -11,8 +11,8 @@ from models.customer import CustomerState
 from models.fold import fold
 from rules.book import Book
 from rules.compile import compile_book
-from rules.view import View
 from rules.explain import evidence, explain, missing_for_next
+from rules.view import View
 from tests.rules.strategies import NOW, TODAY, ZONE, customers, rulebooks
 from tests.rules.test_facts import complaint, purchase
 

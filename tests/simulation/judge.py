@@ -13,10 +13,10 @@ from rules.reduce import look_at
 from streams.batch import Position, state_digest
 from streams.jobs.replay import Replay
 from streams.log.port import Record
-from streams.outputs import LOG, LOG_DEAD_LETTERS, STATE, TIER_CURRENT
 from streams.store import keys
 from streams.store.memory import Snapshot
 from streams.takeover import head
+from streams.topics import DEAD_LETTER_SUFFIX, LOG, STATE, TIER_CURRENT
 from tests.simulation.history import PARTITION, PARTITIONS
 from tests.simulation.log import SimLog
 from tests.simulation.oracle import APP, truth
@@ -49,7 +49,7 @@ def judge(log: SimLog, snapshot: Snapshot, random: Random) -> list[str]:
     looks = {customer: look_at(customer, head(value).due) for customer, value in states.items()}
     dues = {customer: at for customer, at in looks.items() if at is not None}
     digest = sum(state_digest(c, value) for c, value in states.items()) % _DIGESTS
-    letters = log.stored(LOG_DEAD_LETTERS, PARTITION).written
+    letters = log.stored(LOG + DEAD_LETTER_SUFFIX, PARTITION).written
     wrong = {
         "the clock differs": position.now != expected.now,
         "changelog differs from the oracle": states != expected.states,
@@ -94,7 +94,7 @@ def _judge_outputs(
     said: dict[bytes, list[tuple[int, bytes]]] = {}
     ids: list[str] = []
     for (topic, _), stored in log.topics.items():
-        if topic in {LOG, STATE, LOG_DEAD_LETTERS, TIER_CURRENT}:
+        if topic in {LOG, STATE, LOG + DEAD_LETTER_SUFFIX, TIER_CURRENT}:
             continue
         sequences: dict[bytes, int] = {}
         for record in stored.written:

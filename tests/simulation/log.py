@@ -8,7 +8,7 @@ from typing import Literal
 
 from streams.errors import Fenced, Rejected, Unavailable
 from streams.log.port import Append, Bounds, Record
-from streams.outputs import STATE
+from streams.topics import STATE
 from tests.simulation.chance import Chance, point
 from tests.simulation.history import LARGE_BYTES
 

@@ -18,9 +18,9 @@ from models.errors import Reason
 from streams.clock import ManualClock
 from streams.errors import Doubt, Halt
 from streams.log.port import Append, Entry
-from streams.outputs import LOG, STATE
 from streams.partition import Partition
 from streams.protocol import Membership, PartitionSettings
+from streams.topics import LOG, STATE
 from tests.simulation.chance import Chance, point
 from tests.simulation.history import PARTITION, PARTITIONS, history
 from tests.simulation.judge import judge, position_of

@@ -11,11 +11,8 @@ from typer.testing import CliRunner
 
 from models.decisions import Cause, Rank, RulebookRef, TierChanged, encode
 from models.errors import TierstreamError
-from streams.app import Role, group_of
 from streams.cli import app
-from streams.commands import running
 from streams.commands.telling import decoded, told
-from streams.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 RETAIL = ROOT / "rules" / "catalog" / "retail.yaml"
@@ -52,11 +49,6 @@ def test_every_command_explains_itself(runner: CliRunner, command: str) -> None:
     shown = runner.invoke(app, [*command.split(), "--help"])
     assert shown.exit_code == 0
     assert f"{command} [OPTIONS]" in re.sub(r"\x1b\[[0-9;]*m", "", shown.output)
-
-
-def test_the_roles_are_those_of_the_workers() -> None:
-    assert [role.value for role in running.Role] == [role.value for role in Role]
-    assert group_of(Settings(app="shop"), Role.INGRESS) == "shop-ingress"
 
 
 def test_a_rulebook_in_order_is_summed_up(runner: CliRunner) -> None:
