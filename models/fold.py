@@ -163,7 +163,9 @@ def _complaint(facts: Facts, event: Complaint) -> None:
 
 
 def _opened(case: ComplaintCase) -> tuple[int, bytes]:
-    return (case.status[0] if case.opened_at is None else case.opened_at, case.key)
+    """Order cases by opening; one that waits for its opening, by the newest step known of it."""
+    newest = max(case.status[0], case.detail[0])
+    return (newest if case.opened_at is None else case.opened_at, case.key)
 
 
 def _feedback(facts: Facts, event: Feedback) -> None:
@@ -199,6 +201,8 @@ def _attribute(facts: Facts, name: str, at: int, value: object) -> None:
         return
     if known is None or (known[0], _rank(known[1])) < (at, _rank(value)):
         facts.profile[name] = (at, value)
+        if known is None:
+            facts.profile = dict(sorted(facts.profile.items()))
 
 
 def _rank(value: object) -> bytes:
@@ -211,6 +215,7 @@ def _count(facts: Facts, name: str, day: int, amount: int) -> None:
         if len(facts.series) >= SERIES_MAX:
             name = f"{name.partition(':')[0]}:other"
         series = facts.series.setdefault(name, ([], []))
+        facts.series = dict(sorted(facts.series.items()))  # any order packs to the same bytes
     buckets.add(series, day, amount)
 
 

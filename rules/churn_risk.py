@@ -105,8 +105,9 @@ def assess(
         if held is not None and not at_once and at < stay_until:
             return held, stay_until, known
     elif known is not None and known > at:
-        then = 100.0 * risk(model, repeats, ell, (max(known, last) - first) / DAY_S, horizon_days)
-        if then < rules.bands[band].enter:
+        # A second before, for at the instant itself the risk has just reached the next band.
+        eve = (max(known - 1, last) - first) / DAY_S
+        if 100.0 * risk(model, repeats, ell, eve, horizon_days) < rules.bands[band].enter:
             return band, known, known
     quiet_until = rises_at(rules, model, stand, band, at)
     return band, quiet_until, quiet_until

@@ -30,6 +30,7 @@ from models.events import (
 from rules.compile import compile_book
 
 if TYPE_CHECKING:
+    from models.customer import CustomerState
     from rules.book import Book
 
 ENGINE = 1  # raised whenever `reduce`, `due` or the packing of states changes its results
@@ -141,3 +142,29 @@ def succeed(before: EraRecord | None, change: EraEvent, since: int | None) -> Er
             return msgspec.structs.replace(era, engine=change.engine, tzdata=change.tzdata)
         case _:
             assert_never(change)
+
+
+def carry_over(state: CustomerState, old: Era, new: Era) -> None:
+    """Carry tier, band and categories, which are indices, from one rulebook to another by name."""
+    if old.book is None or new.book is None or old.book is new.book:
+        return
+    concluded = state.concluded
+    if concluded.tier is not None:
+        names = [tier.name for tier in new.book.tiers]
+        name = old.book.tiers[concluded.tier].name
+        concluded.tier = names.index(name) if name in names else min(concluded.tier, len(names) - 1)
+    if concluded.band is not None and new.book.churn is not None:
+        concluded.band = min(concluded.band, len(new.book.churn.bands))
+    before = {
+        dimension.name: dimension.categories[category].name
+        for dimension, category in zip(old.book.dimensions, concluded.categories, strict=False)
+        if category is not None
+    }
+    concluded.categories = [
+        next(
+            (i for i, c in enumerate(dimension.categories) if c.name == before.get(dimension.name)),
+            None,
+        )
+        for dimension in new.book.dimensions
+    ]
+    concluded.quiet_until = None

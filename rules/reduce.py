@@ -13,11 +13,10 @@ something may change by itself.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 import msgspec
 
-from models.calendar import DAY_S, calendar, rfc3339
+from models.calendar import DAY_S, calendar
 from models.customer import (
     CustomerState,
     Root,
@@ -25,48 +24,30 @@ from models.customer import (
     remember,
     seen_key,
 )
-from models.decisions import Outlook
-from models.errors import Reason, TierstreamError
+from models.errors import TierstreamError
 from models.events import (
     TAGS,
     Complaint,
-    CustomerErased,
-    CustomersMerged,
-    HoldCleared,
-    HoldSet,
-    OverrideCleared,
-    OverrideSet,
     Purchase,
-    Refund,
 )
 from models.fold import fold
 from models.ids import event_hash
 from rules import tiering
+from rules.admission import Refusal, refuse
 from rules.announce import Change, Trigger, announce
 from rules.churn_risk import assess
-from rules.eras import FUTURE_S_MAX, LATENESS_DAYS
+from rules.eras import LATENESS_DAYS, carry_over
+from rules.timers import look_at, outlook, timer_kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.decisions import AnyDecision
     from models.events import CustomerEvent
-    from rules.book import Book
     from rules.eras import Era
 
-SPREAD_S = 6 * 3600
-_QUARTER_S = 900
 _TIMERS_MAX = 20_000  # of one customer in one go; more means that `due` does not move on
-_OUTLOOK_STEPS = 4
-_NOT_YET = OverrideSet | OverrideCleared | HoldSet | HoldCleared | CustomersMerged | CustomerErased
 _UTC = calendar("UTC")  # days before the first rulebook says otherwise
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """The event is set aside as a dead letter and has no effect."""
-
-    reason: Reason
-    message: str
 
 
 class Reduction(msgspec.Struct, frozen=True, gc=False):
@@ -109,7 +90,7 @@ class Reducer:
             return None
         today = None if now is None else zone.day(now)
         day = zone.day(event.occurred_at)
-        refusal = _refuse(state, event, key, era, appended_at, day, today)
+        refusal = refuse(state, event, key, era, appended_at, day, today)
         if refusal is not None:
             return refusal
         decisions: list[AnyDecision] = []
@@ -158,7 +139,7 @@ class Reducer:
             old = next((e for e in self.eras if e.number == state.era), None)
             if old is not None:
                 self._fire(customer, state, old, at, decisions)
-                _translate(state, old, era)
+                carry_over(state, old, era)
             if era.since is None:
                 trigger = Trigger("first_tick", "tick", f"tick-{era.number}", at, False, at)
             else:
@@ -202,8 +183,7 @@ class Reducer:
         due = state.due
         if due is None:
             return
-        kind = "churn.silence" if due == state.concluded.quiet_until else "window.exit"
-        trigger = Trigger("timer", kind, "", due, False, due)
+        trigger = Trigger("timer", timer_kind(state, era), "", due, False, due)
         self._evaluate(customer, state, era, due, trigger, decisions)
 
     def _evaluate(
@@ -248,76 +228,9 @@ class Reducer:
         concluded.categories = categories
         if move is not None:
             concluded.tier, concluded.tier_since = tier, said_at
-        outlook = None if move is None else _outlook(book, state, at)
-        change = Change(at, *before, move, qualified, outlook)
+        ahead = None if move is None else outlook(book, state, at)
+        change = Change(at, *before, move, qualified, ahead)
         announce(self._app, customer, state, era, trigger, change, decisions)
-
-
-def _outlook(book: Book, state: CustomerState, at: int) -> Outlook | None:
-    """Return the next change of tier if nothing happens and the churn band stays, if it is near.
-
-    Near means that at most `_OUTLOOK_STEPS` instants have to be looked at.
-    """
-    tier, band = state.concluded.tier, state.concluded.band
-    due = book.ladder(state, at, band)[3]
-    for _ in range(_OUTLOOK_STEPS):
-        if due is None:
-            return None
-        qualified, held, _, later = book.ladder(state, due, band)
-        if tiering.move(book, tier, qualified, held) is not None:
-            return Outlook(rfc3339(due), "tier.changed")
-        due = later
-    return None
-
-
-def look_at(customer: bytes, due: int | None) -> int | None:
-    """Return when to look at a quiet customer: at her due instant, or spread over the morning.
-
-    Only dues on a quarter of an hour are spread: days begin on one in every zone, and there many
-    customers fall due in one instant; churn crossings fall on any second.
-    """
-    if due is None or due % _QUARTER_S:
-        return due
-    return due + crc32(customer) % SPREAD_S
-
-
-def _refuse(
-    state: CustomerState | None,
-    event: CustomerEvent,
-    key: bytes,
-    era: Era | None,
-    appended_at: int,
-    day: int,
-    today: int | None,
-) -> Refusal | None:
-    """Return why an event cannot be accepted; `day` and `today` are the event's and the clock's."""
-    if event.occurred_at > appended_at + FUTURE_S_MAX:
-        return Refusal(
-            Reason.FROM_THE_FUTURE,
-            f"occurred_at {rfc3339(event.occurred_at)} is more than 24 h ahead of the broker's "
-            f"{rfc3339(appended_at)}; check the producer's clock",
-        )
-    if isinstance(event, Purchase | Refund):
-        if era is not None and era.currency not in {None, event.currency}:
-            return Refusal(
-                Reason.UNKNOWN_CURRENCY,
-                f"{event.currency} has no exchange rate to {era.currency}, the rulebook's currency",
-            )
-    elif isinstance(event, _NOT_YET):
-        message = f"{TAGS[type(event)]} is not acted on by this version"
-        return Refusal(Reason.REFUSED, message)
-    if state is not None and state.floor and key <= state.floor:
-        return Refusal(
-            Reason.TOO_LATE,
-            "the customer is so busy that only her newest events can be told from repeats",
-        )
-    if today is not None and day < today - LATENESS_DAYS:
-        return Refusal(
-            Reason.TOO_LATE,
-            f"occurred_at {rfc3339(event.occurred_at)} lies {today - day} days before the "
-            f"partition's clock; events may be at most {LATENESS_DAYS} days late",
-        )
-    return None
 
 
 def _at_once(event: CustomerEvent) -> bool:
@@ -329,32 +242,6 @@ def _at_once(event: CustomerEvent) -> bool:
     return isinstance(event, Purchase) or (
         isinstance(event, Complaint) and event.severity == "critical"
     )
-
-
-def _translate(state: CustomerState, old: Era, new: Era) -> None:
-    """Carry tier, band and categories, which are indices, from one rulebook to another by name."""
-    if old.book is None or new.book is None or old.book is new.book:
-        return
-    concluded = state.concluded
-    if concluded.tier is not None:
-        names = [tier.name for tier in new.book.tiers]
-        name = old.book.tiers[concluded.tier].name
-        concluded.tier = names.index(name) if name in names else min(concluded.tier, len(names) - 1)
-    if concluded.band is not None and new.book.churn is not None:
-        concluded.band = min(concluded.band, len(new.book.churn.bands))
-    before = {
-        dimension.name: dimension.categories[category].name
-        for dimension, category in zip(old.book.dimensions, concluded.categories, strict=False)
-        if category is not None
-    }
-    concluded.categories = [
-        next(
-            (i for i, c in enumerate(dimension.categories) if c.name == before.get(dimension.name)),
-            None,
-        )
-        for dimension in new.book.dimensions
-    ]
-    concluded.quiet_until = None
 
 
 def _stuck(customer: str) -> TierstreamError:

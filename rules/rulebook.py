@@ -39,7 +39,9 @@ PLANNED = frozenset(
     )
 )
 _EXPLAINED = {
-    "string_pattern_mismatch": "is not written as expected",
+    "string_pattern_mismatch": (
+        "is not written as expected: a name is like `corner_shop`, a duration like `30d` or `12h`"
+    ),
     "int_type": "must be a whole number",
     "string_type": "must be a text",
     "dict_type": "must be a mapping",

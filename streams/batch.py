@@ -1,6 +1,5 @@
 """What a batch of log records does to a partition: a pure function of what was read.
 
-`Ledger` is what the changelog says of the partition as a whole (position, source marks, eras).
 `Batch.compute` takes the records and the states loaded for them and returns the states to write,
 the outputs and the ledger after the batch. It touches nothing else, so a batch can be computed
 again: after a doubt, or without the record whose rules failed.
@@ -20,9 +19,12 @@ from models.customer import CustomerState, pack, unpack
 from models.decisions import AnyDecision, TierChanged
 from models.errors import BadRulebook, Reason
 from models.events import EraChange, Tick
+from rules.admission import Refusal
 from rules.eras import ERAS_MAX, Era, succeed
-from rules.reduce import Reducer, Refusal, look_at
+from rules.reduce import Reducer
+from rules.timers import look_at
 from streams import outputs
+from streams.ledger import Ledger
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry, Record
 from streams.store import keys
@@ -31,49 +33,6 @@ from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CURRENT
 MARK_HEADER = "mark"
 _DIGEST_MOD = 1 << 128
 _CUSTOMER_BYTES_MAX = 512
-
-
-class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """The partition's position: the last record of every transaction on the changelog."""
-
-    next: int  # the next log offset
-    now: int | None  # the partition's clock
-    first_tick: int | None  # its first value
-    seated: int | None  # every state has been concluded under this era, or a later one
-    settled: bool  # nothing that could happen by itself at `now` is left to do
-    states: str  # order-free digest of all states, 128 bit hexadecimal
-    outputs: str  # order-free digest of all output ids
-    partitions: int  # the number of partitions of this log, for its whole life
-
-
-START = Position(
-    next=0,
-    now=None,
-    first_tick=None,
-    seated=None,
-    settled=False,
-    states="0" * 32,
-    outputs="0" * 32,
-    partitions=0,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """What the changelog says of a partition beside its customers' states."""
-
-    position: Position
-    marks: Mapping[bytes, int] = field(default_factory=dict)  # by `<source>#<epoch>/<partition>`
-    eras: tuple[Era, ...] = ()
-    slots: tuple[int, ...] = ()  # where each era is kept
-
-    @property
-    def unseated(self) -> bool:
-        """Some state may still have to be concluded under the newest era."""
-        position = self.position
-        return (
-            bool(self.eras) and position.now is not None and position.seated != self.eras[-1].number
-        )
 
 
 class Result(NamedTuple):

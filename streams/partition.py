@@ -29,10 +29,11 @@ from dataclasses import replace
 import msgspec
 
 from models.errors import Reason
-from rules.reduce import Refusal
-from streams.batch import Batch, Position, Result
+from rules.admission import Refusal
+from streams.batch import Batch, Result
 from streams.clock import Clock
 from streams.errors import Doubt, Fenced, Halt, Rejected
+from streams.ledger import Position
 from streams.log.port import Append, Entry, Log, Record
 from streams.protocol import Held, Membership, Observer, PartitionSettings, Spoilt, checked
 from streams.store import keys

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from models.errors import Reason
-from streams.batch import Ledger
 from streams.errors import Doubt
+from streams.ledger import Ledger
 from streams.log.port import Writer
 from streams.store.port import View
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import msgspec
 
 from rules.eras import EngineTooOld, Era, EraRecord
-from rules.reduce import look_at
-from streams.batch import START, Ledger, Position
+from rules.timers import look_at
 from streams.clock import Clock
 from streams.errors import Doubt, Fenced, Halt
+from streams.ledger import START, Ledger, Position
 from streams.log.port import Append, Bounds, Entry, Log, Record, Writer
 from streams.protocol import Held, Membership, PartitionSettings, Spoilt, checked
 from streams.store import keys

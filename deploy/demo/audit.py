@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import msgspec
 
 from models.decisions import AnyDecision, ChurnRiskChanged, TierChanged
-from streams.batch import Position
 from streams.commands.telling import TOLD, decoded
+from streams.ledger import Position
 from streams.log.feed import Item
 from streams.store import keys
 from streams.store.port import Store

@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 
 from models.calendar import rfc3339
-from streams.batch import Position
 from streams.clock import SystemClock
 from streams.commands.common import CommandFailed, Reach, out, reach, run, settings
+from streams.ledger import Position
 from streams.log.port import Append, Entry
 from streams.releases import ClockReleased, Releases
 from streams.settings import Role

@@ -8,8 +8,8 @@ import msgspec
 
 from models.customer import CustomerState, unpack
 from rules.eras import Era, EraRecord
-from streams.batch import Position
 from streams.commands.common import CommandFailed, Reach
+from streams.ledger import Position
 from streams.log.partitioner import partition_for
 from streams.store import keys
 

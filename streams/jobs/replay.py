@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from streams.batch import START, Batch, Ledger, Position, Result
+from streams.batch import Batch, Result
+from streams.ledger import START, Ledger, Position
 from streams.log.port import Log, Record
 from streams.store import keys
 from streams.topics import LOG, STATE

@@ -23,8 +23,8 @@ from deploy.local.processes import Process, free_port
 from deploy.local.services import Services
 from models.errors import TierstreamError
 from streams import topics
-from streams.batch import Position
 from streams.commands.common import Reach, reach
+from streams.ledger import Position
 from streams.settings import Role, Settings, load
 from streams.store import keys
 from streams.topics import Catalogue
@@ -106,17 +106,11 @@ class Deployment:
 
     async def positions(self) -> list[int]:
         """Return the next log offset of each partition, 0 where nothing was processed."""
-        return [at.next if at else 0 for at in await self._stand()]
-
-    async def settled(self) -> bool:
-        """Tell whether nothing is left to do at any partition's clock."""
-        return all(at is not None and at.settled for at in await self._stand())
-
-    async def _stand(self) -> list[Position | None]:
-        found: list[Position | None] = []
+        found = []
         for number in range(self.settings.partitions):
             (value,) = (await self.reached.store.view(number, [keys.POSITION])).values
-            found.append(None if value is None else msgspec.json.decode(value, type=Position))
+            at = None if value is None else msgspec.json.decode(value, type=Position)
+            found.append(0 if at is None else at.next)
         return found
 
     def store_bytes(self) -> int:

@@ -8,8 +8,10 @@ whole milliseconds), the arrival is when a read-committed consumer in this proce
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from time import monotonic, time
 from typing import Any, NamedTuple
 
@@ -31,6 +33,7 @@ RATE = 5_000  # events a second
 
 _SLOT_S = 0.01
 _LEAD_S = 3  # appended, but not counted: connections open, code warms up
+_LAST_S = 1.0  # the last outputs arrive
 _BEHIND_S_MAX = 0.5
 _SAMPLES_MIN = 500
 
@@ -72,8 +75,6 @@ async def latency(site: Site, size: Size, told: Told) -> Latency:
         with deployment.worker(Role.CUSTOMERS) as worker:
             meter = Meter(deployment, [worker])
             await meter.reached(writer.sizes)
-            while not await deployment.settled():  # noqa: ASYNC110 - another process
-                await asyncio.sleep(0.1)
             reached = deployment.reached
             bootstrap = reached.settings.kafka.bootstrap
             async with kafka_feed(
@@ -100,7 +101,9 @@ async def _measured(
             appended = await loop.run(range(_LEAD_S, _LEAD_S + size.latency_s))
             end = await meter.moment()
             await meter.reached(writer.sizes)
-            await asyncio.sleep(1)  # for the last outputs to arrive
+            await asyncio.sleep(_LAST_S)
+            if listening.done():
+                listening.result()
     finally:
         listening.cancel()
     cost = stretch(begin, end, sum(end.positions) - sum(begin.positions))
@@ -123,7 +126,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     >>> percentile([1, 2, 3, 4], 0.5), percentile([1, 2, 3, 4], 0.99)
     (2, 4)
     """
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
 
 
 class _OpenLoop:
@@ -148,6 +151,8 @@ class _OpenLoop:
         for second in range(self._begin, self._begin + seconds):
             events = self._shop.between(self._shop.by_habit(slots * each), second, second + 1)
             self._seconds.append([events[n * each : (n + 1) * each] for n in range(slots)])
+        gc.collect()
+        gc.freeze()  # what was made is not to be searched again and again while we measure
 
     async def run(self, seconds: range) -> list[_Appended]:
         """Append what happens in these seconds, each slot at its time.

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean, median
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -73,9 +74,10 @@ async def machine(services: Services) -> str:
 
 def printed(console: Console, results: Results, where: str, command: str) -> None:
     """Print the table."""
-    table = Table("what", "figure", "how", title=f"$ {command}\n{where}", title_justify="left")
+    table = Table("what", "figure", "how", box=SIMPLE)
     for row in _rows(results):
         table.add_row(*row)
+    console.print(f"\n$ {command}\n{where}", soft_wrap=True)
     console.print(table)
 
 
@@ -84,38 +86,39 @@ def _rows(results: Results) -> Iterator[_Row]:
         yield from _throughput("customers role", results.customers.runs)
         if (footprint := results.customers.footprint) is not None:
             among = f"among {footprint.customers:,} customers"
-            yield "store, a customer", f"{footprint.store_bytes:.0f} bytes", among
-            yield "packed state, a customer", f"{footprint.packed_bytes:.0f} bytes", "mean"
+            yield "  store, a customer", f"{footprint.store_bytes:.0f} bytes", among
+            yield "  packed state, a customer", f"{footprint.packed_bytes:.0f} bytes", "mean"
     if results.chain is not None:
         yield from _throughput("whole chain", results.chain)
     if results.latency is not None:
         found = results.latency
         yield (
-            "latency, append to visible output",
+            "latency from append to output",
             f"p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms, p99.9 {found.p999_ms:.1f} ms",
             f"{found.rate:,.0f} events/s, {found.samples:,} outputs",
         )
-        yield from _costs("at that rate", [found.cost])
+        yield from _costs([found.cost])
 
 
 def _throughput(name: str, runs: Sequence[Stretch]) -> Iterator[_Row]:
-    rates = sorted(run.rate for run in runs)
-    spread = f"{rates[0]:,.0f} to {rates[-1]:,.0f}"
-    how = f"{len(rates)} ×  {runs[0].events:,} events: {spread}"
+    rates = [run.rate for run in runs]
+    spread = f", {min(rates):,.0f} to {max(rates):,.0f}" if len(rates) > 1 else ""
+    how = f"{len(rates)} × {runs[0].events:,} events{spread}"
     yield name, f"{median(rates):,.0f} events/s", how
-    yield from _costs(name, runs)
+    yield from _costs(runs)
 
 
-def _costs(name: str, runs: Sequence[Stretch]) -> Iterator[_Row]:
-    costs = _cpu_us(runs).items()
-    named = ", ".join(f"{part} {cost:.1f}" for part, cost in costs if cost is not None)
+def _costs(runs: Sequence[Stretch]) -> Iterator[_Row]:
+    known = [(part, cost) for part, cost in _cpu_us(runs).items() if cost is not None]
+    named = ", ".join(f"{part} {cost:.1f}" for part, cost in known)
+    whole = f"together {sum(cost for _, cost in known):.1f}"
     foreign = _typical(run.foreign_cores for run in runs)
-    others = "" if foreign is None else f"other programs kept {foreign:.2f} CPUs busy"
-    yield f"{name}: CPU, µs an event", named or "not known on this system", others
+    others = "" if foreign is None else f"; other programs kept {foreign:.2f} CPUs busy"
+    yield "  CPU µs an event", named or "not known on this system", whole + others
     outputs, timers = mean(run.outputs for run in runs), mean(run.timers for run in runs)
     records, ms = mean(run.batch_records for run in runs), mean(run.batch_ms for run in runs)
     effects = f"{outputs:.2f} outputs, {timers:.2f} timers"
-    yield f"{name}: an event", effects, f"transactions of {records:.0f} records in {ms:.1f} ms"
+    yield "  an event causes", effects, f"transactions of {records:.0f} records in {ms:.1f} ms"
 
 
 def _cpu_us(runs: Sequence[Stretch]) -> dict[str, float | None]:

@@ -20,7 +20,7 @@ from deploy.local.processes import free_port
 from models.events import Purchase, encode
 from streams import topics
 from streams.app import EXIT_HALT
-from streams.batch import Position
+from streams.ledger import Position
 from streams.log.kafka import KafkaLog
 from streams.log.partitioner import partition_for
 from streams.log.port import Append, Entry

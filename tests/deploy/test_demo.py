@@ -10,7 +10,7 @@ from deploy.demo.audit import Audit
 from deploy.demo.sample import GENERATED, sample_events
 from models.decisions import Cause, RulebookRef, SegmentChanged, encode
 from models.wire import TOPICS, accept
-from streams.batch import START
+from streams.ledger import START
 from streams.log.feed import Item
 from streams.log.port import Record
 from streams.store import keys

@@ -7,9 +7,11 @@ from typing import Any
 from models import events
 from models.calendar import DAY_S
 from models.customer import CustomerState, pack
-from models.decisions import AnyDecision
+from models.decisions import AnyDecision, ChurnRiskChanged, TierChanged
+from rules.admission import Refusal
 from rules.eras import Era, EraRecord, succeed
-from rules.reduce import Reducer, Reduction, Refusal, look_at
+from rules.reduce import Reducer, Reduction
+from rules.timers import look_at
 
 DAY0 = 20_000  # the day on which stories begin
 WHO = "anna"
@@ -168,8 +170,8 @@ class Driver:
 
     def tiers(self) -> list[tuple[str | None, str, str]]:
         """Return the changes of tier that were said: from, to, reason."""
-        return [(d.from_, d.to, d.reason) for d in self.said if hasattr(d, "held_since")]
+        return [(d.from_, d.to, d.reason) for d in self.said if isinstance(d, TierChanged)]
 
     def bands(self) -> list[tuple[str | None, str]]:
         """Return the changes of churn band that were said: from, to."""
-        return [(d.from_band, d.to_band) for d in self.said if hasattr(d, "to_band")]
+        return [(d.from_band, d.to_band) for d in self.said if isinstance(d, ChurnRiskChanged)]

@@ -11,7 +11,8 @@ from models.calendar import rfc3339
 from models.customer import SEEN_MAX
 from models.decisions import TierChanged, encode
 from models.errors import Reason
-from rules.reduce import Reduction, Refusal
+from rules.admission import Refusal
+from rules.reduce import Reduction
 from tests.rules.driving import GOLD, SILVER, Driver, activation, at, book
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 from typing import Any, TypeAlias
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,10 +16,8 @@ from models.decisions import AnyDecision, ChurnRiskChanged, SegmentChanged, Tier
 from rules.reduce import Reduction
 from tests.rules.driving import Driver, activation, at, book
 
+pack_facts = msgspec.msgpack.Encoder().encode
 BOOKS = (book(), book(2, zone="Asia/Shanghai", gold=(150, 100)), book(3, downgrade="one_step"))
-FITTED = events.ChurnModelActivated(
-    number=1, by="test", version=1, r=0.5, alpha_days=8.0, a=0.8, b=2.0
-)
 HOUR_S = 3_600
 
 Step: TypeAlias = events.CustomerEvent | events.EraEvent | int  # an int: seconds the clock moves
@@ -75,7 +75,7 @@ def histories(draw: st.DrawFn) -> list[Step]:
     kinds = st.one_of(customer_events(), customer_events(), moves, st.just("era"))
     steps: list[Step] = []
     for number, drawn in enumerate(draw(st.lists(kinds, max_size=20)), start=1):
-        if drawn != "era":
+        if not isinstance(drawn, str):
             steps.append(drawn)
         elif draw(st.booleans()):
             steps.append(activation(number, draw(st.sampled_from(BOOKS))))
@@ -113,7 +113,7 @@ def lived(history: list[Step]) -> Driver:
 
 @given(st.lists(customer_events(), max_size=12), st.randoms(use_true_random=False))
 def test_any_order_of_the_same_events_gives_the_same_facts(
-    accepted: list[events.CustomerEvent], random: Any
+    accepted: list[events.CustomerEvent], random: Random
 ) -> None:
     shuffled = random.sample(accepted, len(accepted))
     one, other = Driver(BOOKS[0], first_tick=at(0)), Driver(BOOKS[0], first_tick=at(0))
@@ -121,8 +121,7 @@ def test_any_order_of_the_same_events_gives_the_same_facts(
         for event in order:
             assert isinstance(customer.take(event, at(13)), Reduction)
     if accepted:
-        assert pack(one.known)[:0] == b""
-        assert one.known.facts == other.known.facts
+        assert pack_facts(one.known.facts) == pack_facts(other.known.facts)
         assert one.known.seen == other.known.seen
 
 
@@ -152,8 +151,9 @@ def test_repeats_change_nothing(history: list[Step], data: st.DataObject) -> Non
     for index, step in enumerate(history):
         walk(customer, step)
         before = [s for s in history[: index + 1] if not isinstance(s, int | events.EraChange)]
-        if before and data.draw(st.booleans()):
-            assert not isinstance(customer.take(data.draw(st.sampled_from(before))), Reduction)
+        again = data.draw(st.none() | st.sampled_from(before)) if before else None
+        if again is not None:
+            assert not isinstance(customer.take(again), Reduction)
     customer.catch_up()
     assert customer.packed == plain.packed
     assert told(customer.said) == told(plain.said)
@@ -189,8 +189,9 @@ def test_due_is_never_late(accepted: list[events.CustomerEvent]) -> None:
     customer = Driver(BOOKS[0], first_tick=at(0))
     for event in accepted:
         customer.take(event, at(4))
+    customer.said.clear()
     hourly = Driver(BOOKS[0], first_tick=at(0))
-    hourly.state, hourly.now = unpack(pack(customer.known)), customer.now
+    hourly.state = unpack(pack(customer.known))
     for hour in range(1, 30 * 24):
         hourly.tick(at(0, hour))
         # An evaluation nobody asked for, as if something were due now.

@@ -8,10 +8,12 @@ from random import Random
 
 import msgspec
 
+from models.decisions import AnyDecision, encode
 from models.errors import Reason
-from rules.reduce import look_at
-from streams.batch import Position, state_digest
+from rules.timers import look_at
+from streams.batch import state_digest
 from streams.jobs.replay import Replay
+from streams.ledger import Position
 from streams.log.port import Record
 from streams.store import keys
 from streams.store.memory import Snapshot
@@ -88,7 +90,7 @@ def _replays(history: Sequence[Record], position: Position, random: Random) -> b
 
 
 def _judge_outputs(
-    log: SimLog, expected: Mapping[bytes, list[bytes]], position: Position
+    log: SimLog, expected: Mapping[bytes, list[AnyDecision]], position: Position
 ) -> list[str]:
     failures = []
     said: dict[bytes, list[tuple[int, bytes]]] = {}
@@ -107,7 +109,7 @@ def _judge_outputs(
     if len(ids) != len(set(ids)):
         failures.append("an output id appears twice")
     in_order = {key: [value for _, value in sorted(values)] for key, values in said.items()}
-    if in_order != expected:
+    if in_order != {key: list(map(encode, decided)) for key, decided in expected.items()}:
         failures.append("outputs differ from the oracle")
     if position.outputs != f"{sum(int(i, 16) for i in ids) % _DIGESTS:032x}":
         failures.append("the digest of the outputs differs")

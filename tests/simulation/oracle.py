@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from models import decisions as outputs
 from models import events
 from models.customer import CustomerState, pack, unpack
 from models.decisions import AnyDecision
@@ -28,30 +27,43 @@ APP = "sim"
 CUSTOMER_BYTES_MAX = 512
 
 
+class World(NamedTuple):
+    """Which partition's log it is, of which application, and the largest state that it keeps."""
+
+    app: str
+    partition: int
+    partitions: int
+    state_bytes_max: int
+
+
+SIMULATED = World(APP, PARTITION, PARTITIONS, STATE_BYTES_MAX)
+
+
 class Truth(NamedTuple):
     """Packed states, the outputs of each customer in order, what was set aside, and the clock."""
 
     states: dict[bytes, bytes]
-    outputs: dict[bytes, list[bytes]]
+    outputs: dict[bytes, list[AnyDecision]]
     set_aside: list[tuple[int, str]]  # offset and reason
     now: int | None
 
 
-def truth(records: Sequence[Record]) -> Truth:
+def truth(records: Sequence[Record], world: World = SIMULATED) -> Truth:
     """Return what the records of a log lead to once everything is settled."""
-    oracle = _Oracle()
+    oracle = _Oracle(world)
     for record in records:
         oracle.take(record)
     return oracle.settled()
 
 
 class _Oracle:
-    def __init__(self) -> None:
-        self.reducer = Reducer(APP)
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.reducer = Reducer(world.app)
         self.era: EraRecord | None = None
         self.now: int | None = None
         self.states: dict[bytes, CustomerState] = {}
-        self.said: dict[bytes, list[bytes]] = {}
+        self.said: dict[bytes, list[AnyDecision]] = {}
         self.set_aside: list[tuple[int, str]] = []
         self.marks: dict[bytes, int] = {}
 
@@ -102,7 +114,7 @@ class _Oracle:
             self.set_aside.append((record.offset, Reason.NO_CUSTOMER))
             return
         state = self.states.get(key)
-        if state is None and partition_for(key, PARTITIONS) != PARTITION:
+        if state is None and not self._is_mine(key):
             self.set_aside.append((record.offset, Reason.WRONG_PARTITION))
             return
         before = None if state is None else pack(state)
@@ -111,7 +123,7 @@ class _Oracle:
             return
         if not isinstance(outcome, Reduction):
             self.set_aside.append((record.offset, outcome.reason))
-        elif len(pack(outcome.state)) > STATE_BYTES_MAX:
+        elif len(pack(outcome.state)) > self.world.state_bytes_max:
             self.set_aside.append((record.offset, Reason.TOO_LARGE))
             if before is not None:
                 self.states[key] = unpack(before)
@@ -121,8 +133,10 @@ class _Oracle:
 
     def _say(self, customer: bytes, decided: Sequence[AnyDecision]) -> None:
         if decided:
-            said = self.said.setdefault(customer, [])
-            said.extend(outputs.encode(decision) for decision in decided)
+            self.said.setdefault(customer, []).extend(decided)
+
+    def _is_mine(self, key: bytes) -> bool:
+        return partition_for(key, self.world.partitions) == self.world.partition
 
     def _repeated(self, record: Record) -> bool:
         for name, value in record.headers:

@@ -1,0 +1,1 @@
+"""Killing, freezing and wiping things under load, and counting what was lost."""

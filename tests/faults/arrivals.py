@@ -1,0 +1,144 @@
+"""The first half of the verdict: what was published stands in the log once, or in a dead letter.
+
+Ingress may repeat itself after a crash; its marks let the customers role drop what it has seen. So
+a record of the log counts where its mark is above all marks of its source partition before it.
+Dead letters of the sources may be repeated: whoever reads them tells them apart by `dlq.offset`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from models.errors import BadEvent, BadRulebook, Reason
+from models.events import RulebookActivated, encode
+from models.wire import TOPICS, accept
+from rules.compile import compile_book
+from streams.batch import MARK_HEADER
+from streams.log.partitioner import partition_for
+from streams.log.port import Record
+from streams.topics import DEAD_LETTER_SUFFIX, LOG, SOURCES
+from tests.faults.findings import Findings
+
+_SOURCES = (*SOURCES, "segment.control.v1")
+
+
+class Origin(NamedTuple):
+    """Where a record was published: topic without prefix, partition, offset."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Arrival(NamedTuple):
+    """What a source record became: an entry of a log partition."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+
+
+def judge_arrivals(
+    records: Mapping[tuple[str, int], Sequence[Record]], partitions: int, findings: Findings
+) -> None:
+    """Work out what every source record had to become, and compare."""
+    arrived, refused = _arrived(records, findings), _refused(records)
+    for topic in _SOURCES:
+        for (name, number), published in records.items():
+            if name != topic:
+                continue
+            for record in published:
+                origin = Origin(topic, number, record.offset)
+                wanted = _wanted(topic, record, partitions)
+                found = arrived.pop(origin, [])
+                letter = refused.pop(origin, None)
+                _compare(origin, (wanted, found, letter), findings)
+    strangers = [*arrived, *refused]
+    if strangers:
+        findings.differ(f"from nowhere: {strangers[:3]}", len(strangers))
+
+
+def _compare(
+    origin: Origin,
+    said: tuple[list[Arrival] | Reason, list[Arrival], str | None],
+    findings: Findings,
+) -> None:
+    wanted, found, letter = said
+    if isinstance(wanted, Reason):
+        if letter is None:
+            findings.lose(f"{origin}: no dead letter {wanted}")
+        elif letter != wanted:
+            findings.differ(f"{origin}: set aside as {letter} instead of {wanted}")
+        if found:
+            findings.repeat(f"{origin}: in the log although it was refused")
+        return
+    if letter is not None:
+        findings.differ(f"{origin}: set aside as {letter} although it is in order")
+    findings.count(f"{origin} in the log", wanted, Counter(found))
+
+
+def _wanted(topic: str, record: Record, partitions: int) -> list[Arrival] | Reason:
+    """Return what a record becomes: one entry, or one in every partition; or why it is refused."""
+    try:
+        customer, event, _ = accept(
+            TOPICS[topic], record.key, record.value, record.headers, offset=record.offset
+        )
+        if isinstance(event, RulebookActivated):
+            compile_book(event.text)
+    except BadEvent as refusal:
+        return refusal.reason
+    except BadRulebook:
+        return Reason.REFUSED
+    value = encode(event)
+    if customer is None:
+        return [Arrival(number, None, value) for number in range(partitions)]
+    key = customer.encode()
+    return [Arrival(partition_for(key, partitions), key, value)]
+
+
+def _arrived(
+    records: Mapping[tuple[str, int], Sequence[Record]], findings: Findings
+) -> dict[Origin, list[Arrival]]:
+    """Return the log's records by where they came from, without those that count as repeats."""
+    arrived: dict[Origin, list[Arrival]] = defaultdict(list)
+    identities: dict[str, set[str]] = defaultdict(set)
+    for (topic, number), logged in records.items():
+        if topic != LOG:
+            continue
+        seen: dict[bytes, int] = {}
+        for record in logged:
+            mark = dict(record.headers).get(MARK_HEADER)
+            if mark is None:
+                continue
+            source, _, offset = mark.rpartition(b":")
+            if int(offset) <= seen.get(source, -1):
+                continue
+            seen[source] = int(offset)
+            name, _, rest = source.decode().rpartition("#")
+            identity, _, partition = rest.rpartition("/")
+            identities[name].add(identity)
+            origin = Origin(_without_prefix(name), int(partition), int(offset))
+            arrived[origin].append(Arrival(number, record.key, record.value))
+    for name, found in identities.items():
+        if len(found) > 1:
+            findings.differ(f"{name} has several identities: {found}")
+    return arrived
+
+
+def _refused(records: Mapping[tuple[str, int], Sequence[Record]]) -> dict[Origin, str]:
+    refused: dict[Origin, str] = {}
+    for (topic, _), letters in records.items():
+        if not topic.endswith(DEAD_LETTER_SUFFIX) or topic == LOG + DEAD_LETTER_SUFFIX:
+            continue
+        for letter in letters:
+            said = {name: value.decode() for name, value in letter.headers if name[:4] == "dlq."}
+            name = _without_prefix(said["dlq.topic"])
+            origin = Origin(name, int(said["dlq.partition"]), int(said["dlq.offset"]))
+            refused[origin] = said["dlq.reason"]
+    return refused
+
+
+def _without_prefix(name: str) -> str:
+    return next(topic for topic in _SOURCES if name.endswith(topic))

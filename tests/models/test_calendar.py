@@ -1,0 +1,55 @@
+"""Days of a zone: as the standard library says, also where clocks are changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.calendar import Calendar, calendar, day_number, rfc3339
+
+# Summer time at one o'clock and at midnight, half hours, and a skipped day (Apia, December 2011).
+ZONES = ("UTC", "Europe/London", "America/Sao_Paulo", "Asia/Kolkata", "Asia/Shanghai",
+         "Pacific/Apia", "America/New_York", "Africa/Cairo")  # fmt: skip
+instants = st.integers(0, 4_102_444_800)
+
+
+@given(st.sampled_from(ZONES), instants)
+def test_an_instant_is_on_its_local_day(zone: str, at: int) -> None:
+    local = datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
+    assert calendar(zone).day(at) == day_number(local.date())
+    assert Calendar.date(calendar(zone).day(at)) == local.date()
+
+
+@given(st.sampled_from(ZONES), instants)
+def test_a_day_starts_at_its_first_instant(zone: str, at: int) -> None:
+    days = calendar(zone)
+    start = days.start(days.day(at))
+    assert start <= at
+    assert days.day(start) == days.day(at)
+    assert days.day(start - 1) < days.day(start)
+    assert days.starts_a_day(start)
+
+
+def test_a_day_that_begins_at_one_in_the_morning() -> None:
+    days = calendar("America/Sao_Paulo")
+    start = days.start(day_number(date(2018, 11, 4)))
+    assert rfc3339(start) == "2018-11-04T03:00:00Z"
+
+
+@given(st.dates(date(1970, 1, 1), date(2099, 12, 31)))
+def test_a_day_number_counts_days(when: date) -> None:
+    assert Calendar.date(day_number(when)) == when
+    assert day_number(when + timedelta(days=1)) == day_number(when) + 1
+
+
+def test_an_unknown_zone_says_what_a_zone_is_called() -> None:
+    with pytest.raises(ValueError, match="'Mars/Base'; use a name such as 'Europe/London'"):
+        Calendar("Mars/Base")
+
+
+def test_instants_are_written_in_utc() -> None:
+    assert rfc3339(1_700_000_000) == "2023-11-14T22:13:20Z"

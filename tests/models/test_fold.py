@@ -1,0 +1,222 @@
+"""`fold`: any order of the same events gives the same facts, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import TypeVar
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import events
+from models.calendar import DAY_S, calendar
+from models.customer import Facts
+from models.fold import COMPLAINTS_MAX, FEEDBACK_MAX, RETENTION_DAYS, fold
+
+T = TypeVar("T")
+UTC = calendar("UTC")
+DAY0 = 20_000
+T0 = DAY0 * DAY_S
+TODAY = DAY0 + 20
+LATENESS_DAYS = 30
+
+pack = msgspec.msgpack.Encoder().encode
+
+
+def folded(happened: Sequence[events.CustomerEvent], today: int = TODAY) -> Facts:
+    facts = Facts()
+    for event in happened:
+        fold(facts, event, UTC, today, LATENESS_DAYS)
+    return facts
+
+
+def of(made: Callable[..., T], at: int, /, **fields: object) -> T:
+    return made(event_id="e", source="test", occurred_at=at, **fields)
+
+
+def purchase(at: int, minor: int = 100, **more: object) -> events.Purchase:
+    fields = {"order_id": "o", "net_amount_minor": minor, "currency": "EUR", **more}
+    return of(events.Purchase, at, **fields)
+
+
+def refund(at: int, minor: int = 100, **more: object) -> events.Refund:
+    fields = {"refund_id": "r", "amount_minor": minor, "currency": "EUR", "kind": "return", **more}
+    return of(events.Refund, at, **fields)
+
+
+def complaint(at: int, action: str = "opened", key: str = "k", **more: object) -> events.Complaint:
+    fields = {"complaint_id": key, "action": action, "type": "delivery", **more}
+    return of(events.Complaint, at, **fields)
+
+
+def feedback(at: int, action: str = "given", key: str = "f", **more: object) -> events.Feedback:
+    fields = {
+        "feedback_id": key,
+        "action": action,
+        "kind": "survey",
+        "metric": "nps",
+        "score": 9,
+        "polarity": "positive",
+        **more,
+    }
+    return of(events.Feedback, at, **fields)
+
+
+def profile(at: int, **patch: object) -> events.Profile:
+    return of(events.Profile, at, patch=patch)
+
+
+instants = st.integers(0, 19).map(lambda day: T0 + day * DAY_S)
+happenings: st.SearchStrategy[events.CustomerEvent] = st.one_of(
+    st.builds(purchase, instants, st.integers(0, 9_999)),
+    st.builds(refund, instants, st.integers(1, 9_999), full=st.booleans()),
+    st.builds(
+        complaint,
+        instants,
+        st.sampled_from(("opened", "acknowledged", "amended", "resolved", "reopened", "retracted")),
+        st.sampled_from("kl"),
+        type=st.sampled_from(("delivery", "billing")),
+        severity=st.none() | st.sampled_from(events.SEVERITIES),
+        outcome=st.none() | st.sampled_from(("satisfied", "unsatisfied", "rejected")),
+    ),
+    st.builds(
+        feedback,
+        instants,
+        st.sampled_from(("given", "amended", "retracted")),
+        st.sampled_from("fg"),
+        score=st.none() | st.integers(0, 10),
+        polarity=st.sampled_from(("negative", "neutral", "positive")),
+    ),
+    st.builds(profile, instants, city=st.sampled_from(("York", "Bath", None))),
+    st.builds(profile, instants, scale=st.sampled_from(("small", "large"))),
+    st.builds(
+        lambda at, kind: of(events.Engagement, at, kind=kind), instants, st.sampled_from("ab")
+    ),
+    st.builds(
+        lambda at, value: of(events.ScoreSet, at, name="credit", value=value),
+        instants,
+        st.floats(0, 1),
+    ),
+)
+
+
+@given(st.lists(happenings, max_size=12), st.randoms(use_true_random=False))
+def test_any_order_gives_the_same_facts(
+    happened: list[events.CustomerEvent], random: Random
+) -> None:
+    assert folded(happened) == folded(random.sample(happened, len(happened)))
+
+
+@given(st.lists(happenings, max_size=12), st.randoms(use_true_random=False))
+def test_any_order_gives_the_same_bytes(
+    happened: list[events.CustomerEvent], random: Random
+) -> None:
+    assert pack(folded(happened)) == pack(folded(random.sample(happened, len(happened))))
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9_999)), max_size=20))
+def test_purchases_are_counted_by_day(bought: list[tuple[int, int]]) -> None:
+    facts = folded([purchase(T0 + day * DAY_S, minor) for day, minor in bought])
+    days = sorted({day for day, _ in bought})
+    assert facts.days == [DAY0 + day for day in days]
+    assert facts.net_minor == [sum(m for d, m in bought if d == day) for day in days]
+    assert facts.orders == [sum(1 for d, _ in bought if d == day) for day in days]
+    assert facts.purchase_days == len(days)
+    if bought:
+        assert facts.first_purchase_at == T0 + days[0] * DAY_S
+        assert facts.last_purchase_at == T0 + days[-1] * DAY_S
+
+
+def test_a_refund_is_booked_where_its_purchase_is() -> None:
+    facts = folded([refund(T0 + 9 * DAY_S, 70, purchased_at=T0, full=True)])
+    assert facts.series == {
+        "refund": ([DAY0], [70]),
+        "refunds": ([DAY0], [1]),
+        "cancelled": ([DAY0], [1]),
+    }
+    assert facts.first_seen_at == T0 + 9 * DAY_S
+
+
+def test_a_refund_without_its_purchase_is_booked_where_it_happened() -> None:
+    assert folded([refund(T0, 70)]).series == {"refund": ([DAY0], [70]), "refunds": ([DAY0], [1])}
+
+
+def test_another_currency_is_kept_apart() -> None:
+    facts = folded(
+        [purchase(T0, 500), purchase(T0, 700, currency="USD"), refund(T0, 9, currency="USD")]
+    )
+    assert (facts.currency, facts.net_minor, facts.orders) == ("EUR", [500], [2])
+    assert facts.series["net:USD"] == ([DAY0], [700])
+    assert facts.series["refund:USD"] == ([DAY0], [9])
+
+
+def test_a_correction_waits_for_its_complaint() -> None:
+    """An amendment that overtook its complaint is not lost."""
+    opened = complaint(T0, "opened", severity="low")
+    amended = complaint(T0 + 60, "amended", severity="critical")
+    facts = folded([amended])
+    assert [case.opened_at for case in facts.complaints] == [None]
+    assert folded([amended, opened]) == folded([opened, amended])
+    assert folded([amended, opened]).complaints[0].detail == (T0 + 60, 2, 4)
+
+
+def test_a_correction_whose_complaint_never_came_is_let_go() -> None:
+    facts = folded([complaint(T0, "resolved"), feedback(T0, "amended")])
+    assert len(facts.complaints) == len(facts.feedback) == 1
+    later = T0 + (LATENESS_DAYS + 1) * DAY_S
+    for event in (complaint(later, key="other"), feedback(later, key="other")):
+        fold(facts, event, UTC, UTC.day(later), LATENESS_DAYS)
+    assert [case.opened_at for case in facts.complaints] == [later]
+    assert [case.given_at for case in facts.feedback] == [later]
+
+
+def test_a_retracted_complaint_stays_retracted_unless_reopened_later() -> None:
+    steps = [complaint(T0), complaint(T0 + 2, "retracted"), complaint(T0 + 1, "resolved")]
+    assert folded(steps).complaints[0].status[0] == T0 + 2
+    assert folded([*steps, complaint(T0 + 3, "reopened")]).complaints[0].status[0] == T0 + 3
+
+
+def test_feedback_is_amended_and_retracted_by_event_time() -> None:
+    given_, amended = feedback(T0, score=3), feedback(T0 + 5, "amended", score=8)
+    retracted = feedback(T0 + 9, "retracted")
+    assert folded([amended, given_]).feedback[0].value[-1] == 9  # the score is kept as score + 1
+    assert folded([retracted, given_, amended]).feedback[0].value[:2] == (T0 + 9, 1)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_the_newest_profile_wins_and_the_larger_value_a_tie(turn: int) -> None:
+    assert folded([profile(T0, city="York"), profile(T0 + 1, city="Bath")][::turn]).profile == {
+        "city": (T0 + 1, "Bath")
+    }
+    assert folded([profile(T0, city="York"), profile(T0, city="Bath")][::turn]).profile == {
+        "city": (T0, "York")
+    }
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_deleted_attribute_stays_deleted(turn: int) -> None:
+    assert folded([profile(T0, city="York"), profile(T0 + 1, city=None)][::turn]).profile == {
+        "city": (T0 + 1, None)
+    }
+
+
+def test_too_many_cases_are_counted_instead_of_kept() -> None:
+    many = [complaint(T0 + i, key=f"k{i}", severity="high") for i in range(COMPLAINTS_MAX + 5)]
+    more = [feedback(T0 + i, key=f"f{i}", score=8) for i in range(FEEDBACK_MAX + 4)]
+    facts = folded([*many, *more])
+    assert len(facts.complaints) == COMPLAINTS_MAX
+    assert facts.series["c:23"] == ([DAY0], [5])
+    assert len(facts.feedback) == FEEDBACK_MAX
+    assert facts.series["f:12"] == ([DAY0], [4])
+    assert facts.series["fs:12"] == ([DAY0], [32])
+
+
+def test_retention_keeps_life_time_sums() -> None:
+    facts = folded([purchase(T0, 500), refund(T0, 100)], today=DAY0)
+    fold(facts, purchase(T0 + 20 * DAY_S, 1), UTC, DAY0 + RETENTION_DAYS + 1, LATENESS_DAYS)
+    assert (facts.pruned_net_minor, facts.pruned_orders) == (400, 1)
+    assert facts.days == [DAY0 + 20]
+    assert facts.purchase_days == 2

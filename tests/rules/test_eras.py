@@ -1,0 +1,78 @@
+"""Eras: what a control record changes, and what it carries over."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from models import events
+from models.churn import PRIOR
+from models.errors import BadRulebook
+from rules.eras import ENGINE, EngineTooOld, Era, EraRecord, succeed
+from tests.rules.driving import activation, book
+
+FITTED = events.ChurnModelActivated(
+    number=5, by="ana", version=2, r=0.5, alpha_days=8.0, a=0.8, b=2.0
+)
+CUTS = events.RfmCutsActivated(
+    number=6, by="ana", version=1, recency=(1, 2, 3, 4), frequency=(1, 2, 3, 4),
+    monetary=(1, 2, 3, 4),
+)  # fmt: skip
+
+
+def rates(number: int, date: str, usd: float) -> events.RatesSet:
+    return events.RatesSet(number=number, by="ana", base="EUR", date=date, rates={"USD": usd})
+
+
+def test_the_first_rulebook_begins_an_era() -> None:
+    era = Era(succeed(None, activation(0, book()), None))
+    assert (era.number, era.since) == (0, None)
+    assert era.book is not None
+    assert era.book_ref.name == "driven"
+    assert era.model == PRIOR
+    assert era.zone.name == "UTC"
+
+
+def test_each_change_carries_the_others_over() -> None:
+    record = succeed(None, activation(0, book(zone="Asia/Shanghai")), 10)
+    record = succeed(record, FITTED, 20)
+    record = succeed(record, CUTS, 30)
+    era = Era(record)
+    assert (era.number, era.since) == (6, 30)
+    assert (record.cause_type, record.cause_by) == ("rfm-cuts.activated", "ana")
+    assert era.zone.name == "Asia/Shanghai"
+    assert era.model.alpha_days == 8.0
+    assert era.model_ref.version == 2
+    assert record.cuts == CUTS
+
+
+def test_rates_of_a_day_replace_those_of_the_same_day() -> None:
+    record = succeed(None, rates(1, "2026-01-01", 0.9), None)
+    record = succeed(record, rates(2, "2026-01-02", 0.8), None)
+    record = succeed(record, rates(3, "2026-01-01", 0.7), None)
+    assert [(r.date, r.rates["USD"]) for r in record.rates] == [
+        ("2026-01-02", 0.8), ("2026-01-01", 0.7),
+    ]  # fmt: skip
+
+
+def test_an_era_survives_the_log() -> None:
+    record = succeed(succeed(None, activation(0, book()), None), FITTED, 20)
+    assert msgspec.json.decode(msgspec.json.encode(record), type=EraRecord) == record
+
+
+def test_an_older_engine_stops_and_says_why() -> None:
+    raised = events.EngineRaised(number=9, by="ops", engine=ENGINE + 1, tzdata="2026a")
+    with pytest.raises(EngineTooOld, match="start a worker of the newer version"):
+        Era(succeed(None, raised, None))
+
+
+def test_a_bad_rulebook_begins_nothing() -> None:
+    with pytest.raises(BadRulebook):
+        succeed(None, activation(0, "tiers: none"), None)
+
+
+def test_without_a_rulebook_days_are_utc() -> None:
+    era = Era(succeed(None, FITTED, None))
+    assert era.book is None
+    assert era.zone.name == "UTC"
+    assert era.book_ref.fingerprint == ""

@@ -1,0 +1,141 @@
+"""A batch: a pure function of what was read, however the log is cut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import events
+from models.errors import Reason
+from rules.admission import Refusal
+from rules.eras import ERAS_MAX
+from streams.batch import MARK_HEADER, Batch, Result, state_digest
+from streams.jobs.replay import Replay
+from streams.ledger import START, Ledger
+from streams.log.port import Record
+from streams.store import keys
+from streams.topics import TIER_CHANGED
+from tests.rules.driving import activation, book
+from tests.simulation.history import history
+
+NOW = 1_730_000_000
+BEGUN = Ledger(msgspec.structs.replace(START, partitions=1))
+
+
+def record(offset: int, key: bytes | None, value: bytes, mark: str | None = None) -> Record:
+    headers = () if mark is None else ((MARK_HEADER, mark.encode()),)
+    return Record(offset, NOW, key, value, headers)
+
+
+def purchase(number: int, currency: str = "EUR") -> bytes:
+    return events.encode(
+        events.Purchase(
+            event_id=f"e{number}", source="shop", occurred_at=NOW, order_id="o",
+            net_amount_minor=20_000, currency=currency,
+        )
+    )  # fmt: skip
+
+
+def computed(
+    *records: Record, ledger: Ledger = BEGUN, condemned: dict[int, Refusal] | None = None
+) -> Result:
+    after = records[-1].offset + 1
+    return Batch("test", 0, 1, ledger, records, after, condemned=condemned or {}).compute({})
+
+
+TICK = record(0, None, events.encode(events.Tick(t=NOW)))
+BOOK = record(1, None, events.encode(activation(0, book())))
+
+
+@given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 30))
+def test_cuts_change_nothing(seed: int, one: int, other: int) -> None:
+    log = [
+        Record(offset, NOW, entry.key, entry.value, entry.headers)
+        for offset, entry in enumerate(history(Random(seed), 20))
+    ]
+    ends = []
+    for size in (one, other):
+        replay = Replay("test", 0, 2)
+        for first in range(0, len(log), size):
+            chunk = log[first : first + size]
+            replay.take(chunk, chunk[-1].offset + 1)
+        replay.settle()
+        ends.append((replay.states, replay.ledger.position.states, replay.ledger.position.outputs))
+    assert ends[0] == ends[1]
+
+
+def test_states_come_first_and_the_digests_follow() -> None:
+    result = computed(TICK, BOOK, record(2, b"anna", purchase(1), "shop#1/0:7"))
+    fields = result.fields
+    assert next(iter(fields)) == keys.customer_field(b"anna")
+    state = fields[keys.customer_field(b"anna")]
+    assert result.ledger.position.states == f"{state_digest(b'anna', state):032x}"
+    ids = [int(dict(e.headers)["ce_id"], 16) for e in result.published[TIER_CHANGED]]
+    assert ids
+    assert set(result.dues) == {b"anna"}
+
+
+def test_marks_drop_what_ingress_sent_twice() -> None:
+    once = record(2, b"anna", purchase(1, "USD"), "shop#1/0:7")
+    twice = once._replace(offset=3)
+    later = record(4, b"anna", purchase(2, "USD"), "shop#1/0:8")
+    result = computed(TICK, BOOK, once, twice, later)
+    assert result.reasons == [Reason.UNKNOWN_CURRENCY] * 2
+    again = computed(twice._replace(offset=5), ledger=result.ledger)
+    assert again.reasons == []
+    assert again.ledger.position.next == 6
+
+
+def test_marks_of_other_partitions_and_epochs_are_their_own() -> None:
+    marks = ("shop#1/0:7", "shop#1/1:7", "shop#2/0:7", "desk#1/0:7")
+    records = [record(i, b"anna", b"poison", mark) for i, mark in enumerate(marks)]
+    assert computed(*records).reasons == [Reason.BAD_SCHEMA] * 4
+
+
+def test_a_condemned_record_is_set_aside_once_although_ingress_sent_it_twice() -> None:
+    once = record(2, b"anna", purchase(1), "shop#1/0:7")
+    refusal = Refusal(Reason.TOO_LARGE, "refused by the log")
+    condemned = {2: refusal, 3: refusal}  # the repeat is as large, and meets the same refusal
+    result = computed(TICK, BOOK, once, once._replace(offset=3), condemned=condemned)
+    assert result.reasons == [Reason.TOO_LARGE]
+
+
+def test_eras_wait_until_those_before_are_done_with() -> None:
+    eras = [
+        record(2 + i, None, events.encode(activation(1 + i, book(1 + i)))) for i in range(ERAS_MAX)
+    ]
+    result = computed(TICK, *eras, BOOK._replace(offset=90))
+    assert result.taken == 1 + ERAS_MAX + 1  # the older one at the end has no effect
+    following = record(91, None, events.encode(activation(50, book(50))))
+    waiting = computed(following, ledger=result.ledger)
+    assert waiting.taken == 0
+    assert waiting.ledger.position.next == 91
+    seated = replace(waiting.ledger, eras=waiting.ledger.eras[-1:], slots=waiting.ledger.slots[-1:])
+    taken = computed(following, ledger=seated)
+    assert taken.taken == 1
+    assert [era.number for era in taken.ledger.eras] == [ERAS_MAX, 50]
+    assert len(set(taken.ledger.slots)) == 2
+
+
+def test_a_bad_rulebook_is_set_aside_and_begins_no_era() -> None:
+    result = computed(TICK, record(1, None, events.encode(activation(0, "tiers: none"))))
+    assert result.reasons == [Reason.REFUSED]
+    assert result.ledger.eras == ()
+
+
+def test_the_clock_is_the_ticks_and_never_goes_back() -> None:
+    ticks = [record(i, None, events.encode(events.Tick(t=t))) for i, t in
+             enumerate((NOW - 100, NOW - 500, NOW + 900))]  # fmt: skip
+    position = computed(*ticks).ledger.position
+    assert position.now == NOW  # a tick ahead of its append time counts up to there
+    assert position.first_tick == NOW - 100
+
+
+def test_a_trace_is_handed_on() -> None:
+    traced = record(2, b"anna", purchase(1))._replace(headers=(("traceparent", b"00-1-2-03"),))
+    published = computed(TICK, BOOK, traced).published
+    assert all(dict(e.headers)["traceparent"] == b"00-1-2-03" for e in published[TIER_CHANGED])

@@ -1,0 +1,85 @@
+"""Outputs and dead letters as records."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import msgspec
+
+from models.decisions import TierChanged, TierCurrent, encode
+from models.errors import Reason
+from streams import outputs
+from streams.log.port import Record
+from streams.topics import CHURN_RISK, LOG, SEGMENT_CHANGED, TIER_CHANGED
+from tests.rules.driving import Driver, at, book
+
+BAD = Record(7, 5, b"anna", b"\xff\x00", (("trace", b"1"),))
+
+
+def driven() -> Driver:
+    customer = Driver(book(), first_tick=at(0))
+    customer.take(customer.purchase(at(0), 12_000))
+    customer.pass_to(at(40))
+    return customer
+
+
+def test_every_decision_has_its_topic() -> None:
+    topics = {outputs.topic_of(decision) for decision in driven().said}
+    assert topics == {TIER_CHANGED, CHURN_RISK, SEGMENT_CHANGED}
+
+
+def test_an_output_is_a_cloudevent_in_binary_mode() -> None:
+    decision = driven().said[0]
+    entry = outputs.output(TIER_CHANGED, "urn:tierstream:test", decision, b"00-1-2-03")
+    assert entry.key == b"anna"
+    assert entry.value == encode(decision)
+    assert dict(entry.headers) == {
+        "ce_specversion": b"1.0",
+        "ce_id": decision.id.encode(),
+        "ce_source": b"urn:tierstream:test",
+        "ce_type": TIER_CHANGED.encode(),
+        "ce_subject": b"anna",
+        "ce_time": decision.occurred_at.encode(),
+        "ce_dataschema": f"urn:tierstream:{TIER_CHANGED}".encode(),
+        "ce_partitionkey": b"anna",
+        "content-type": b"application/json",
+        "traceparent": b"00-1-2-03",
+    }
+    bare = outputs.output(TIER_CHANGED, "urn:tierstream:test", decision, None)
+    assert "traceparent" not in dict(bare.headers)
+
+
+def test_the_current_tier_is_kept_by_customer() -> None:
+    changes = [d for d in driven().said if isinstance(d, TierChanged)]
+    entry = outputs.current(changes[0])
+    current = msgspec.json.decode(entry.value or b"", type=TierCurrent)
+    assert entry.key == b"anna"
+    assert (current.tier, current.rank, current.top) == ("gold", 2, 2)
+    assert current.changed_by == changes[0].id
+
+
+def test_a_dead_letter_keeps_every_byte_and_says_why() -> None:
+    letter = outputs.dead_letter(LOG, 3, BAD, Reason.BAD_SCHEMA, "no JSON" * 900, 1_700_000_000)
+    assert (letter.key, letter.value) == (BAD.key, BAD.value)
+    headers = dict(letter.headers)
+    assert headers.pop("dlq.message").startswith(b"no JSON")
+    assert headers == {
+        "trace": b"1",
+        "dlq.topic": LOG.encode(),
+        "dlq.partition": b"3",
+        "dlq.offset": b"7",
+        "dlq.reason": b"BAD_SCHEMA",
+        "dlq.at": b"2023-11-14T22:13:20Z",
+    }
+
+
+def test_a_large_dead_letter_is_shortened_with_length_and_hash() -> None:
+    value = b"x" * 70_000
+    letter = outputs.dead_letter(LOG, 0, BAD._replace(value=value), Reason.TOO_LARGE, "", 5)
+    short = outputs.shortened(letter)
+    assert short.value == value[:64_000]
+    headers = dict(short.headers)
+    assert headers["dlq.length"] == b"70000"
+    assert headers["dlq.sha256"] == sha256(value).hexdigest().encode()
+    small = outputs.dead_letter(LOG, 0, BAD, Reason.TOO_LARGE, "", 5)
+    assert outputs.shortened(small) == small

@@ -1,0 +1,79 @@
+"""Replay: the log alone leads to the digests of every settled position."""
+
+from __future__ import annotations
+
+from models import events
+from models.errors import Reason
+from streams.jobs.replay import verify
+from streams.log.port import Entry
+from streams.partition import Partition
+from tests.rules.driving import activation, book
+from tests.streams.test_partition import NOW, Place, large, purchase
+
+DAY_S = 86_400
+
+
+def tick(t: int) -> Entry:
+    return Entry(None, events.encode(events.Tick(t=t)))
+
+
+async def settled(place: Place) -> Partition:
+    partition = await place.taken()
+    await place.feed(partition)
+    while partition.now is not None and not partition.settled:
+        await partition.work_ahead()
+    return partition
+
+
+def some() -> list[Entry]:
+    return [
+        tick(NOW - 40 * DAY_S),
+        Entry(None, events.encode(activation(0, book()))),
+        purchase(1, net_amount_minor=12_000),
+        purchase(2, b"bert", occurred_at=NOW - 20 * DAY_S),
+        Entry(b"bert", b"poison"),
+        tick(NOW - DAY_S),
+        Entry(None, events.encode(activation(1, book(2, gold=(500, 400))))),
+        purchase(1),
+        tick(NOW),
+    ]
+
+
+async def test_a_replay_reaches_the_same_states_and_outputs() -> None:
+    place = Place()
+    place.append(*some())
+    await settled(place)
+    progress: list[tuple[int, int]] = []
+    verdict = await verify(place.log, "test", 0, 1, progress=lambda *at: progress.append(at))
+    assert verdict is not None
+    assert verdict.equal
+    assert (verdict.records, verdict.customers) == (len(some()), 2)
+    assert progress[-1] == (len(some()), len(some()))
+
+
+async def test_without_a_settled_position_there_is_nothing_to_compare() -> None:
+    place = Place()
+    place.append(purchase(1))
+    await place.feed(await place.taken())
+    assert await verify(place.log, "test", 0, 1) is None
+
+
+async def test_another_history_is_told_apart() -> None:
+    """Under another app name every output has another id; the states are the same."""
+    place = Place()
+    place.append(*some())
+    await settled(place)
+    verdict = await verify(place.log, "other", 0, 1)
+    assert verdict is not None
+    assert not verdict.outputs_equal
+    assert not verdict.equal
+
+
+async def test_what_the_log_refused_is_refused_again() -> None:
+    place = Place()
+    place.append(*some()[:3], large(8), large(9), *some()[3:])
+    await settled(place)
+    assert Reason.TOO_LARGE in place.told.letters
+    verdict = await verify(place.log, "test", 0, 1)
+    assert verdict is not None
+    assert verdict.equal
