@@ -76,7 +76,14 @@ def _compare(
         return
     if letter is not None:
         findings.differ(f"{origin}: set aside as {letter} although it is in order")
-    findings.count(f"{origin} in the log", wanted, Counter(found))
+    missing, more = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
+    if missing:
+        findings.lose(f"{origin}: not in the log", missing.total())
+    for arrival in more:
+        if arrival in wanted:
+            findings.repeat(f"{origin}: more than once in the log")
+        else:
+            findings.differ(f"{origin}: came into the log as {arrival}")
 
 
 def _wanted(topic: str, record: Record, partitions: int) -> list[Arrival] | Reason:

@@ -52,13 +52,12 @@ class Remains:
                     yield partition, record
 
 
-async def judge(reached: Reach) -> Findings:
-    """Judge a deployment whose workers have ended, and whose position was settled."""
-    remains, findings = await collected(reached), Findings()
+async def judge(reached: Reach, findings: Findings) -> None:
+    """Judge a deployment whose workers have ended, once it was settled."""
+    remains = await collected(reached)
     judge_arrivals(remains.records, reached.settings.partitions, findings)
     for partition in range(reached.settings.partitions):
         _judge_partition(reached.settings.app, remains, partition, reached, findings)
-    return findings
 
 
 async def collected(reached: Reach) -> Remains:

@@ -65,9 +65,10 @@ class Ground:
         valkey_folder = self.folder / "valkey"
         async with scene(self.kafka, self.valkey, valkey_folder, self.folder, load) as made:
             failure = await self._inflicted(made, row, times, load)
-            findings = await judge(made.reached)
+            findings = Findings()
             if failure is not None:
                 findings.differ(failure)
+            await judge(made.reached, findings)
             restarts = sum(worker.restarts for worker in made.workers.values())
             published = made.feeder.published
             return Outcome(row, times, published, restarts, findings, tuple(made.resumed_s))

@@ -86,6 +86,7 @@ class Scene:
                 "TIERSTREAM_TOPIC_PREFIX": settings.topic.prefix,
                 "TIERSTREAM_PARTITIONS": str(settings.partitions),
                 "TIERSTREAM_GROUP_SESSION_TIMEOUT_S": f"{settings.group.session_timeout_s:g}",
+                "TIERSTREAM_GROUP_HEARTBEAT_INTERVAL_S": f"{settings.group.heartbeat_interval_s:g}",
                 "TIERSTREAM_TICKER": "off",
                 "TIERSTREAM_GROUP_INSTANCE_ID": name if is_static else "",
             }

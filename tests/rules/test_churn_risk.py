@@ -92,23 +92,28 @@ def test_a_remembered_instant_never_makes_it_late(days: list[int], later: int) -
         assert kept.quiet_until <= truth.quiet_until
 
 
-def test_a_band_is_left_only_below_its_keep() -> None:
+def rising() -> tuple[Facts, int, int]:
+    """Return a history, its band, and the instant at which silence lifts that band."""
     facts = bought(0, 3, 5)
-    entered = assessed(facts, at(7)).quiet_until
-    assert entered is not None
-    assert assessed(facts, entered - 60).band == 0
-    assert assessed(facts, entered - 60, band=1, band_since=at(0)).band == 1
+    known = assessed(facts, at(7))
+    assert known.band is not None
+    assert known.quiet_until is not None
+    return facts, known.band, known.quiet_until
+
+
+def test_a_band_is_left_only_below_its_keep() -> None:
+    facts, low, entered = rising()
+    assert assessed(facts, entered - 60).band == low
+    assert assessed(facts, entered - 60, band=low + 1, band_since=at(0)).band == low + 1
 
 
 def test_a_band_is_held_for_its_minimum_stay() -> None:
-    facts = bought(0, 3, 5)
-    entered = assessed(facts, at(7)).quiet_until
-    assert entered is not None
+    facts, low, entered = rising()
     since = entered - HOUR_S
-    waiting = assessed(facts, entered, band=0, band_since=since)
-    assert (waiting.band, waiting.due) == (0, since + DAY_S)
-    assert assessed(facts, entered, band=0, band_since=since, at_once=True).band == 1
-    assert assessed(facts, since + DAY_S, band=0, band_since=since).band == 1
+    waiting = assessed(facts, entered, band=low, band_since=since)
+    assert (waiting.band, waiting.due) == (low, since + DAY_S)
+    assert assessed(facts, entered, band=low, band_since=since, at_once=True).band == low + 1
+    assert assessed(facts, since + DAY_S, band=low, band_since=since).band == low + 1
 
 
 def test_standing_counts_repeats_between_first_and_last() -> None:
@@ -140,13 +145,11 @@ def test_a_purchase_rescues_at_once() -> None:
 @pytest.mark.parametrize(("severity", "waits"), [("critical", False), ("high", True)])
 def test_a_critical_complaint_cannot_wait(severity: str, *, waits: bool) -> None:
     """Any other change waits until the band was held for a day."""
-    customer = Driver(book(), first_tick=at(0))
-    for day in (0, 1, 2):
-        customer.pass_to(at(day, 1))
-        customer.take(customer.purchase(at(day, 1)))
-    band = customer.known.concluded.band
+    customer = loyal()
+    customer.pass_to(at(60))
+    customer.take(customer.purchase(at(60)))  # back in the lowest band from here on
     for number in range(4):
-        customer.take(customer.complaint(at(2, 2), f"k{number}", severity=severity))
-    assert (customer.known.concluded.band == band) == waits
-    customer.pass_to(at(3, 2))
-    assert customer.known.concluded.band != band
+        customer.take(customer.complaint(at(60, 1), f"k{number}", severity=severity))
+    assert (customer.known.concluded.band == 0) == waits
+    customer.pass_to(at(61))
+    assert customer.known.concluded.band != 0
