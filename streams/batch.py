@@ -137,11 +137,11 @@ class _Run:
 
     def _record(self, record: Record) -> bool:
         """Take one record; False where it has to wait until older eras are done with."""
+        if record.headers and self._repeated(record):
+            return True
         condemned = self.batch.condemned.get(record.offset)
         if condemned is not None:
             self._set_aside(record, condemned)
-            return True
-        if record.headers and self._repeated(record):
             return True
         try:
             event = events.decode(record.value or b"")

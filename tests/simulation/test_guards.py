@@ -22,6 +22,8 @@ from tests.simulation.chance import point
 from tests.simulation.mutation import mutated
 from tests.simulation.run import World, run
 
+pytestmark = pytest.mark.long
+
 SEEDS_MAX = 400
 DUEL_STEPS = 5_000
 
