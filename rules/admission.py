@@ -19,8 +19,10 @@ from models.events import (
     HoldSet,
     OverrideCleared,
     OverrideSet,
+    Profile,
     Purchase,
     Refund,
+    encode,
 )
 from rules.eras import FUTURE_S_MAX, LATENESS_DAYS
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from models.events import CustomerEvent
     from rules.eras import Era
 
+ATTRIBUTE_BYTES_MAX = 1_024  # of a profile attribute, as JSON: it bounds the size of a state
 _NOT_YET = OverrideSet | OverrideCleared | HoldSet | HoldCleared | CustomersMerged | CustomerErased
 
 
@@ -61,6 +64,11 @@ def refuse(
                 Reason.UNKNOWN_CURRENCY,
                 f"{event.currency} has no exchange rate to {era.currency}, the rulebook's currency",
             )
+    elif isinstance(event, Profile):
+        large = [n for n, v in event.patch.items() if len(encode(v)) > ATTRIBUTE_BYTES_MAX]
+        if large:
+            message = f"{large[0]} is larger than {ATTRIBUTE_BYTES_MAX} bytes; keep a reference"
+            return Refusal(Reason.TOO_LARGE, message)
     elif isinstance(event, _NOT_YET):
         message = f"{TAGS[type(event)]} is not acted on by this version"
         return Refusal(Reason.REFUSED, message)

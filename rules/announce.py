@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from models.decisions import AnyDecision, Origin
     from rules.book import Book
     from rules.churn_risk import Standing
-    from rules.eras import Era
+    from rules.eras import Carried, Era
     from rules.tiering import Move
 
 TIER, CHURN, SEGMENT = 0, 1, 2  # the feeds: keys of `Conclusions.feeds`
@@ -39,7 +39,10 @@ _REASONS_MAX = 3
 
 
 class Trigger(msgspec.Struct, frozen=True, gc=False):
-    """What led to an evaluation. `said_at`: the earliest `occurred_at` of what it makes known."""
+    """What led to an evaluation. `said_at`: the earliest `occurred_at` of what it makes known.
+
+    `at_once`: the churn band may change before its minimum stay is over.
+    """
 
     kind: Literal["event", "timer", "activation", "first_tick"]
     type: str
@@ -47,6 +50,7 @@ class Trigger(msgspec.Struct, frozen=True, gc=False):
     occurred_at: int
     late: bool
     said_at: int
+    at_once: bool = False
 
 
 class Change(NamedTuple):
@@ -60,6 +64,7 @@ class Change(NamedTuple):
     move: Move | None
     qualified: int
     outlook: Outlook | None  # for a change of tier
+    carried: Carried | None  # what another rulebook called it
 
 
 class _Envelope(NamedTuple):
@@ -159,16 +164,19 @@ def _tier_changed(envelope: _Envelope, book: Book, change: Change, move: Move) -
     view = View(book, state, change.at, state.concluded.band)
     to = book.tiers[move.to]
     down = change.tier is not None and move.to < change.tier
+    left = None if change.tier is None else book.tiers[change.tier].name
+    if left is None and change.carried is not None:
+        left = change.carried.tier  # a tier that this rulebook does not have any more
     rule = f"tiers.{book.tiers[change.tier or 0].name}.keep" if down else f"tiers.{to.name}.qualify"
     reason: Literal["joined", "qualified", "keep_failed", "rulebook", "refund"] = move.reason
-    if change.tier is not None and envelope.trigger.kind == "activation":
+    if left is not None and envelope.trigger.kind == "activation":
         reason = "rulebook"
     elif down and envelope.trigger.type == "refund":
         reason = "refund"
     best = tiering.highest(change.qualified)
     return TierChanged(
         **envelope.fields(TIER),  # type: ignore[arg-type]  # one dict for all outputs' envelope
-        from_=None if change.tier is None else book.tiers[change.tier].name,
+        from_=left,
         to=to.name,
         rank=Rank(change.tier, move.to, len(book.tiers) - 1),
         labels=dict(to.label),
@@ -292,10 +300,14 @@ def _segments_changed(
     for index, dimension in enumerate(book.dimensions):
         old = before[index] if index < len(before) else None
         new = after[index]
-        if old == new:
-            continue
         from_ = None if old is None else dimension.categories[old].name
+        if from_ is None and change.carried is not None:
+            from_ = change.carried.categories.get(dimension.name)
+        elif old == new:
+            continue
         to = None if new is None else dimension.categories[new]
+        if (None if to is None else to.name) == from_:
+            continue
         decisions.append(
             SegmentChanged(
                 **envelope.fields(SEGMENT),  # type: ignore[arg-type]  # one envelope for all

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import msgspec
 
@@ -30,8 +30,10 @@ from models.events import (
 from rules.compile import compile_book
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from models.customer import CustomerState
-    from rules.book import Book
+    from rules.book import Book, Category, Tier
 
 ENGINE = 1  # raised whenever `reduce`, `due` or the packing of states changes its results
 ERAS_MAX = 8
@@ -144,27 +146,36 @@ def succeed(before: EraRecord | None, change: EraEvent, since: int | None) -> Er
             assert_never(change)
 
 
-def carry_over(state: CustomerState, old: Era, new: Era) -> None:
-    """Carry tier, band and categories, which are indices, from one rulebook to another by name."""
+class Carried(NamedTuple):
+    """What an old rulebook called a customer's tier and categories (by dimension)."""
+
+    tier: str | None
+    categories: dict[str, str]
+
+
+def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
+    """Carry tier, band and categories, which are indices, from one rulebook to another by name.
+
+    What the new rulebook does not have is None in the state; its name is in what is returned, so
+    that subscribers hear what a customer leaves. None: the rulebook is the same.
+    """
     if old.book is None or new.book is None or old.book is new.book:
-        return
+        return None
     concluded = state.concluded
-    if concluded.tier is not None:
-        names = [tier.name for tier in new.book.tiers]
-        name = old.book.tiers[concluded.tier].name
-        concluded.tier = names.index(name) if name in names else min(concluded.tier, len(names) - 1)
-    if concluded.band is not None and new.book.churn is not None:
-        concluded.band = min(concluded.band, len(new.book.churn.bands))
-    before = {
+    tier = None if concluded.tier is None else old.book.tiers[concluded.tier].name
+    categories = {
         dimension.name: dimension.categories[category].name
         for dimension, category in zip(old.book.dimensions, concluded.categories, strict=False)
         if category is not None
     }
+    concluded.tier = _index(new.book.tiers, tier)
     concluded.categories = [
-        next(
-            (i for i, c in enumerate(dimension.categories) if c.name == before.get(dimension.name)),
-            None,
-        )
+        _index(dimension.categories, categories.get(dimension.name))
         for dimension in new.book.dimensions
     ]
     concluded.quiet_until = None
+    return Carried(tier, categories)
+
+
+def _index(named: Sequence[Tier | Category], name: str | None) -> int | None:
+    return next((index for index, each in enumerate(named) if each.name == name), None)

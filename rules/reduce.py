@@ -36,7 +36,7 @@ from rules import tiering
 from rules.admission import Refusal, refuse
 from rules.announce import Change, Trigger, announce
 from rules.churn_risk import assess
-from rules.eras import LATENESS_DAYS, carry_over
+from rules.eras import LATENESS_DAYS, Carried, carry_over
 from rules.timers import look_at, outlook, timer_kind
 
 if TYPE_CHECKING:
@@ -113,8 +113,9 @@ class Reducer:
                 event.occurred_at,
                 day < today,
                 max(now, min(event.occurred_at, appended_at)),
+                _at_once(event),
             )
-            self._evaluate(customer, state, era, now, trigger, decisions, at_once=_at_once(event))
+            self._evaluate(customer, state, era, now, trigger, decisions)
         return Reduction(state, decisions)
 
     def catch_up(
@@ -137,15 +138,16 @@ class Reducer:
                 message = "a state cannot be seated before the partition's first tick"
                 raise TierstreamError(message)
             old = next((e for e in self.eras if e.number == state.era), None)
+            carried = None
             if old is not None:
                 self._fire(customer, state, old, at, decisions)
-                carry_over(state, old, era)
+                carried = carry_over(state, old, era)
             if era.since is None:
                 trigger = Trigger("first_tick", "tick", f"tick-{era.number}", at, False, at)
             else:
                 tag = era.record.cause_type
                 trigger = Trigger("activation", tag, f"{tag}-{era.number}", at, False, at)
-            self._evaluate(customer, state, era, at, trigger, decisions)
+            self._evaluate(customer, state, era, at, trigger, decisions, carried)
 
     def fire_due(
         self, customer: str, state: CustomerState, now: int, decisions: list[AnyDecision]
@@ -194,8 +196,7 @@ class Reducer:
         at: int,
         trigger: Trigger,
         decisions: list[AnyDecision],
-        *,
-        at_once: bool = False,
+        carried: Carried | None = None,
     ) -> None:
         """Conclude as of `at`; append what changed to `decisions`."""
         state.era = era.number
@@ -207,7 +208,7 @@ class Reducer:
         band = churn_due = quiet_until = None
         if book.churn is not None:
             band, churn_due, quiet_until = assess(
-                state.facts, concluded, book.churn, era.model, at, at_once=at_once
+                state.facts, concluded, book.churn, era.model, at, at_once=trigger.at_once
             )
         qualified, held, categories, due = book.conclude(state, at, band)
         move = tiering.move(book, concluded.tier, qualified, held)
@@ -217,9 +218,13 @@ class Reducer:
         if move is not None and tier is not None and not held >> tier & 1 and tier > 0:
             due = at + 1  # one step down was not enough; the next one follows
         state.due = due if due is None or due > at else at + 1
-        changed = move is not None or band != concluded.band or categories != concluded.categories
         concluded.quiet_until = quiet_until
-        if not changed:
+        if (
+            move is None
+            and carried is None
+            and band == concluded.band
+            and categories == concluded.categories
+        ):
             return
         before = concluded.tier, concluded.tier_since, concluded.band, concluded.categories
         said_at = max(concluded.said_at, trigger.said_at)
@@ -229,7 +234,7 @@ class Reducer:
         if move is not None:
             concluded.tier, concluded.tier_since = tier, said_at
         ahead = None if move is None else outlook(book, state, at)
-        change = Change(at, *before, move, qualified, ahead)
+        change = Change(at, *before, move, qualified, ahead, carried)
         announce(self._app, customer, state, era, trigger, change, decisions)
 
 

@@ -8,7 +8,7 @@ again: after a doubt, or without the record whose rules failed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CURRENT
 MARK_HEADER = "mark"
 _DIGEST_MOD = 1 << 128
 _CUSTOMER_BYTES_MAX = 512
+EVENT_BYTES_MAX = 65_536  # with the bounds of a state, it keeps every write below the log's limit
 
 
 class Result(NamedTuple):
@@ -49,7 +50,7 @@ class Result(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """One batch of a partition. `condemned`: records known to fail, by offset, and why."""
+    """One batch of a partition."""
 
     app: str
     partition: int
@@ -58,7 +59,6 @@ class Batch:
     records: Sequence[Record]
     after: int
     quiet: Sequence[bytes] = ()  # customers to look at although no record is about them
-    condemned: dict[int, Refusal] = field(default_factory=dict)
 
     def customers(self) -> list[bytes]:
         """Return the customers whose states the batch needs, each once."""
@@ -74,20 +74,28 @@ class Batch:
         Raises:
             Halt: the log was concluded by a newer engine, or a timer's rules fail.
         """
+        condemned: dict[int, Refusal] = {}
         while True:
-            run = _Run(self, loaded)
+            run = _Run(self, loaded, condemned)
             failed = run.all()
             if failed is None:
                 return run.result()
             offset, refusal = failed
-            self.condemned[offset] = refusal
+            condemned[offset] = refusal
 
 
 class _Run:
     """One attempt at a batch; the states it decodes are its own and may be changed in place."""
 
-    def __init__(self, batch: Batch, loaded: Mapping[bytes, bytes | None]) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        loaded: Mapping[bytes, bytes | None],
+        condemned: Mapping[int, Refusal],
+    ) -> None:
+        """`condemned`: records whose rules fail, by offset, and how."""
         self.batch = batch
+        self.condemned = condemned
         self.loaded = loaded
         self.states: dict[bytes, CustomerState] = {}
         self.changed: dict[bytes, CustomerState] = {}
@@ -139,7 +147,7 @@ class _Run:
         """Take one record; False where it has to wait until older eras are done with."""
         if record.headers and self._repeated(record):
             return True
-        condemned = self.batch.condemned.get(record.offset)
+        condemned = self.condemned.get(record.offset)
         if condemned is not None:
             self._set_aside(record, condemned)
             return True
@@ -156,6 +164,10 @@ class _Run:
         key = record.key
         if not key or len(key) > _CUSTOMER_BYTES_MAX:
             self._set_aside(record, Refusal(Reason.NO_CUSTOMER, "the record's key is the customer"))
+            return True
+        if len(record.value or b"") > EVENT_BYTES_MAX:
+            message = f"an event has at most {EVENT_BYTES_MAX} bytes"
+            self._set_aside(record, Refusal(Reason.TOO_LARGE, message))
             return True
         state = self._state(key)
         if state is None and partition_for(key, self.batch.partitions) != self.batch.partition:

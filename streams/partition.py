@@ -28,8 +28,6 @@ from dataclasses import replace
 
 import msgspec
 
-from models.errors import Reason
-from rules.admission import Refusal
 from streams.batch import Batch, Result
 from streams.clock import Clock
 from streams.errors import Doubt, Fenced, Halt, Rejected
@@ -74,8 +72,6 @@ class Partition:
         self._draw = draw
         self._held: Held | None = None
         self._spoilt = False
-        self._singly_to = 0  # the log refused a batch: go record by record up to this offset
-        self._condemned: dict[int, Refusal] = {}
 
     @property
     def position(self) -> Position | None:
@@ -156,8 +152,7 @@ class Partition:
             raise Doubt(message)
         waiting = [r for r in records if r.offset >= held.ledger.position.next]
         while held.ledger.position.next < after:
-            singly = bool(waiting) and waiting[0].offset < self._singly_to
-            chunk = waiting[: 1 if singly else self._settings.batch_max]
+            chunk = waiting[: self._settings.batch_max]
             rest = waiting[len(chunk) :]
             taken = await self._batch(held, chunk, rest[0].offset if rest else after)
             waiting = waiting[taken:]
@@ -187,8 +182,8 @@ class Partition:
             await self.drop()
             self._observer.doubted(self.number, type(error).__name__)
             if isinstance(error, Rejected):
-                self._rejected(records, error)
-                raise Doubt(str(error)) from error
+                message = f"the log refuses what a batch has to write: {error}"
+                raise Halt(f"{message}; raise max.message.bytes of the topics") from error
             self._spoilt = isinstance(error, Spoilt)
             raise
         seconds = self._clock.monotonic() - began
@@ -212,7 +207,6 @@ class Partition:
             records,
             after,
             quiet,
-            self._condemned,
         )
         customers = batch.customers()
         names = [keys.customer_field(customer) for customer in customers]
@@ -270,15 +264,3 @@ class Partition:
             message = "the store has a newer owner, or lost what was written"
             raise Fenced(message)
         held.applied, held.ledger = last + 1, result.ledger
-        for offset in [o for o in self._condemned if o < held.ledger.position.next]:
-            del self._condemned[offset]
-
-    def _rejected(self, records: Sequence[Record], error: Rejected) -> None:
-        """The log refused the transaction for ever: find the record, and set it aside."""
-        if len(records) > 1:
-            self._singly_to = records[-1].offset + 1
-        elif records and records[0].offset not in self._condemned:
-            self._condemned[records[0].offset] = Refusal(Reason.TOO_LARGE, str(error))
-        else:
-            message = f"the log refuses what a timer or a dead letter has to write: {error}"
-            raise Halt(f"{message}; raise the topics' max.message.bytes") from error

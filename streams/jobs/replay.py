@@ -13,13 +13,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from models.errors import Reason
-from rules.admission import Refusal
 from streams.batch import Batch, Result
 from streams.ledger import START, Ledger, Position
 from streams.log.port import Log, Record
 from streams.store import keys
-from streams.topics import DEAD_LETTER_SUFFIX, LOG, STATE
+from streams.topics import LOG, STATE
 
 CHUNK = 2_000
 
@@ -47,7 +45,6 @@ class Replay:
         self._partition = partition
         self._partitions = partitions
         self.states: dict[bytes, bytes] = {}
-        self.condemned: dict[int, Refusal] = {}
         self.ledger = Ledger(msgspec.structs.replace(START, partitions=partitions))
 
     def take(self, records: Sequence[Record], after: int) -> None:
@@ -74,7 +71,6 @@ class Replay:
             self.ledger = replace(self.ledger, position=position, eras=eras[-1:], slots=slots)
 
     def _run(self, batch: Batch) -> Result:
-        batch.condemned = self.condemned
         result = batch.compute(self.states)
         for name, value in result.fields.items():
             customer = keys.customer_of(name)
@@ -100,7 +96,6 @@ async def verify(
     if goal is None:
         return None
     replay = Replay(app, partition, partitions)
-    replay.condemned = await _refused_by_the_log(log, prefix, partition)
     bounds = await log.bounds(prefix + LOG, partition)
     count = 0
     async for records, reached in log.read(prefix + LOG, partition, bounds.start, goal.next, CHUNK):
@@ -129,21 +124,3 @@ async def _settled(log: Log, topic: str, partition: int) -> Position | None:
                 if position.settled:
                     found = position
     return found
-
-
-async def _refused_by_the_log(log: Log, prefix: str, partition: int) -> dict[int, Refusal]:
-    """Return the records whose effects were too large for the log, by offset.
-
-    That depends on the broker's limits, not on the log, so it is read from the dead letters, which
-    were committed together with everything else.
-    """
-    topic = prefix + LOG + DEAD_LETTER_SUFFIX
-    refused: dict[int, Refusal] = {}
-    bounds = await log.bounds(topic, partition)
-    async for letters, _ in log.read(topic, partition, bounds.start, bounds.end, CHUNK):
-        for letter in letters:
-            said = dict(letter.headers)
-            if said["dlq.reason"] == Reason.TOO_LARGE.value.encode():
-                offset = int(said["dlq.offset"])
-                refused[offset] = Refusal(Reason.TOO_LARGE, said["dlq.message"].decode())
-    return refused

@@ -75,13 +75,19 @@ async def _run(
     outcomes = []
     for row in rows:
         times = options.runs or (row.quick if options.quick else row.full)
-        console.print(f"{row.name}, {times} times ...", end=" ")
+        console.print(f"{row.name}, {times} times")
         began = monotonic()
-        outcome = await on.run(row, times, Load(options.seed, poison_share=row.poison_share))
-        verdict = "right" if outcome.findings.clean else "WRONG"
-        restarts = f", {outcome.restarts} restarts" if outcome.restarts else ""
-        seconds = f"{monotonic() - began:.0f} s"
-        console.print(f"{verdict} ({outcome.published:,} events, {seconds}{restarts})")
+
+        def told(text: str, began: float = began) -> None:
+            console.print(f"  {monotonic() - began:6.1f} s  {text}")
+
+        load = Load(options.seed, poison_share=row.poison_share)
+        outcome = await on.run(row, times, load, told)
+        restarts = f", {outcome.restarts} workers gave up and were restarted"
+        told(
+            ("right" if outcome.findings.clean else "WRONG")
+            + (restarts if outcome.restarts else "")
+        )
         outcomes.append(outcome)
     return outcomes
 

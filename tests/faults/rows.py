@@ -122,7 +122,7 @@ async def empty_store(scene: Scene, times: int) -> None:
     for _ in range(times):
         await scene.under_way(_CALM_S)
         scene.valkey.kill()
-        shutil.rmtree(scene.valkey_folder / "appendonlydir")
+        shutil.rmtree(scene.folder / "valkey" / "appendonlydir")
         await asyncio.to_thread(scene.valkey.restart)
         await scene.resume()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
@@ -60,14 +60,14 @@ class Ground:
     valkey: Valkey
     folder: Path
 
-    async def run(self, row: Row, times: int, load: Load) -> Outcome:
-        """Run a row and judge it."""
-        valkey_folder = self.folder / "valkey"
-        async with scene(self.kafka, self.valkey, valkey_folder, self.folder, load) as made:
+    async def run(self, row: Row, times: int, load: Load, told: Callable[[str], None]) -> Outcome:
+        """Run a row and judge it; `told` what happens."""
+        async with scene(self.kafka, self.valkey, self.folder, load, told) as made:
             failure = await self._inflicted(made, row, times, load)
             findings = Findings()
             if failure is not None:
                 findings.differ(failure)
+            told(f"judging {made.feeder.published:,} events")
             await judge(made.reached, findings)
             restarts = sum(worker.restarts for worker in made.workers.values())
             published = made.feeder.published
@@ -82,12 +82,14 @@ class Ground:
         feeding = asyncio.create_task(made.feeder.run(load.events_per_s))
 
         async def inflicted() -> None:
+            made.told("starting both workers")
             await made.resume()
             made.resumed_s.clear()
             await asyncio.sleep(_WARM_S)
             await row.inflict(made, times)
             feeding.cancel()
             await asyncio.wait([feeding])
+            made.told("coming to rest")
             await made.settle()
             await made.stop_workers()
 

@@ -42,7 +42,7 @@ _RESUME_S_MAX = 60.0
 _SETTLE_S_MAX = 90.0
 _STOP_S = 20.0
 _ANSWER_S_MAX = 60.0
-_LOOK_EVERY_S = 0.02
+_LOOK_EVERY_S = 0.05
 _SUPERVISE_EVERY_S = 0.1
 
 _T = TypeVar("_T")
@@ -62,11 +62,11 @@ class Scene:
 
     kafka: Kafka
     valkey: Valkey
-    valkey_folder: Path
     reached: Reach
     feeder: Feeder
     chance: Random
     folder: Path
+    told: Callable[[str], None]
     workers: dict[str, Worker] = field(default_factory=dict)
     resumed_s: list[float] = field(default_factory=list)
 
@@ -105,6 +105,7 @@ class Scene:
         since = monotonic() if began is None else began
         await self._caught_up(_RESUME_S_MAX)
         self.resumed_s.append(monotonic() - since)
+        self.told(f"went on after {self.resumed_s[-1]:.1f} s")
 
     async def activate(self, version: int) -> None:
         """Put the retail rulebook into force with other bounds."""
@@ -157,9 +158,9 @@ class Scene:
         return found
 
     async def _caught_up(self, within_s: float) -> None:
-        sources = await self._asked(self._source_ends)
+        """Wait until each role has done what waits for it now."""
+        sources, ends = await self._asked(self._source_ends), await self._asked(self._log_ends)
         await _until(lambda: self._ingested(sources), "ingress does not go on", within_s)
-        ends = await self._asked(self._log_ends)
         await _until(lambda: self._processed(ends), "the customers role does not go on", within_s)
 
     async def _source_ends(self) -> dict[SourcePartition, int]:
@@ -202,7 +203,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    kafka: Kafka, valkey: Valkey, valkey_folder: Path, folder: Path, load: Load
+    kafka: Kafka, valkey: Valkey, folder: Path, load: Load, told: Callable[[str], None]
 ) -> AsyncIterator[Scene]:
     """Make topics and both workers, and put load on them; all ends with the block.
 
@@ -224,7 +225,7 @@ async def scene(
         happenings = Happenings(Random(load.seed), _CUSTOMERS, load.poison_share)
         counts = {topic.name: topic.partitions_made for topic in reached.catalogue.topics()}
         feeder = Feeder(reached, counts, happenings, Random(load.seed))
-        made = Scene(kafka, valkey, valkey_folder, reached, feeder, chance, folder)
+        made = Scene(kafka, valkey, reached, feeder, chance, folder, told)
         owned.callback(made.kill_workers)
         yield made
 

@@ -157,7 +157,7 @@ def test_facts_that_would_share_a_local_each_get_their_own() -> None:
 
 def test_each_window_is_summed_once() -> None:
     program = compile_book(LADDER).program
-    conclude = program.split("def due")[0]
+    conclude = program.split("def ladder")[0]
     assert conclude.count("bisect_right(days, today - 30)") == 1
     assert conclude.count("sum(net_minor[first_30:])") == 1
 
