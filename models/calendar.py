@@ -7,7 +7,7 @@ which makes `day` about ten times cheaper than going through `datetime`.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -77,7 +77,17 @@ def day_number(when: date) -> int:
     return (when - _EPOCH).days
 
 
-@lru_cache(maxsize=4_096)
 def rfc3339(at: int) -> str:
-    """Write an instant as RFC 3339 in UTC; the newest ones are asked for again and again."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Write an instant as RFC 3339 in UTC. By hand, for `strftime` takes five times as long.
+
+    >>> rfc3339(1_772_366_400)
+    '2026-03-01T12:00:00Z'
+    """
+    day, second = divmod(at, DAY_S)
+    minute = second // 60
+    return f"{_written(day)}T{minute // 60:02d}:{minute % 60:02d}:{second % 60:02d}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _written(day: int) -> str:
+    return Calendar.date(day).isoformat()

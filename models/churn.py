@@ -190,12 +190,16 @@ def risk_factors(
     shape = model.r + x
     rate = model.alpha_days + age_days
     log_no_purchase = -shape * log1p(horizon_days / rate)
-    ell = log_dead(model, x, t_x_days, complaints + feedback)
+    complaint = bad_feedback = 0.0
+    if complaints or feedback:
+        ell = log_dead(model, x, t_x_days, complaints + feedback)
+        complaint = ell - log_dead(model, x, t_x_days, feedback)
+        bad_feedback = ell - log_dead(model, x, t_x_days, complaints)
     return RiskFactors(
         silence=shape * log(rate / (model.alpha_days + t_x_days)),
         low_rate=log_no_purchase - log(-expm1(log_no_purchase)),
-        complaint=ell - log_dead(model, x, t_x_days, feedback),
-        feedback=ell - log_dead(model, x, t_x_days, complaints),
+        complaint=complaint,
+        feedback=bad_feedback,
     )
 
 

@@ -206,7 +206,7 @@ def _churn_changed(
     age = churn_risk.age_days(stand, at)
     level = risk(model, stand.repeats, stand.log_dead, age, rules.horizon_days)
     previous_score, concluded.score = concluded.score, score(level)
-    rises_at = churn_risk.rises_at(rules, model, stand, concluded.band, at)
+    rises_at = concluded.quiet_until  # solved for just now, because the band has changed
     return ChurnRiskChanged(
         **envelope.fields(CHURN),  # type: ignore[arg-type]  # one dict for all outputs' envelope
         from_band=None if change.band is None else names[change.band],

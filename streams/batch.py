@@ -113,7 +113,7 @@ class _Run:
         self.reducer = Reducer(batch.app)
         self.reducer.eras = self.eras
         self.reducer.first_tick = self.first_tick
-        self.source = f"urn:tierstream:{batch.app}"
+        self.source = f"urn:tierstream:{batch.app}".encode()
 
     def all(self) -> tuple[int, Refusal] | None:
         """Run everything; return the record whose rules failed, if one did."""

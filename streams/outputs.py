@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 _MESSAGE_MAX = 400
 _BODY_MAX = 64_000
 TRACE_HEADER = "traceparent"
+_CONSTANT = {
+    topic: (
+        ("ce_specversion", b"1.0"),
+        ("ce_type", topic.encode()),
+        ("ce_dataschema", f"urn:tierstream:{topic}".encode()),
+        ("content-type", b"application/json"),
+    )
+    for topic in (TIER_CHANGED, CHURN_RISK, SEGMENT_CHANGED)
+}
 
 
 def topic_of(decision: AnyDecision) -> str:
@@ -38,23 +47,20 @@ def topic_of(decision: AnyDecision) -> str:
             assert_never(decision)
 
 
-def output(topic: str, source: str, decision: AnyDecision, trace: bytes | None) -> Entry:
+def output(topic: str, source: bytes, decision: AnyDecision, trace: bytes | None) -> Entry:
     """Return the record that publishes a decision; `trace` is its cause's traceparent."""
     key = decision.customer_id.encode()
-    headers = [
-        ("ce_specversion", b"1.0"),
+    headers: tuple[tuple[str, bytes], ...] = (
+        *_CONSTANT[topic],
+        ("ce_source", source),
         ("ce_id", decision.id.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", topic.encode()),
         ("ce_subject", key),
         ("ce_time", decision.occurred_at.encode()),
-        ("ce_dataschema", f"urn:tierstream:{topic}".encode()),
         ("ce_partitionkey", key),
-        ("content-type", b"application/json"),
-    ]
+    )
     if trace is not None:
-        headers.append((TRACE_HEADER, trace))
-    return Entry(key, encode(decision), tuple(headers))
+        headers = (*headers, (TRACE_HEADER, trace))
+    return Entry(key, encode(decision), headers)
 
 
 def current(decision: TierChanged) -> Entry:

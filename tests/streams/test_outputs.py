@@ -30,7 +30,7 @@ def test_every_decision_has_its_topic() -> None:
 
 def test_an_output_is_a_cloudevent_in_binary_mode() -> None:
     decision = driven().said[0]
-    entry = outputs.output(TIER_CHANGED, "urn:tierstream:test", decision, b"00-1-2-03")
+    entry = outputs.output(TIER_CHANGED, b"urn:tierstream:test", decision, b"00-1-2-03")
     assert entry.key == b"anna"
     assert entry.value == encode(decision)
     assert dict(entry.headers) == {
@@ -45,7 +45,7 @@ def test_an_output_is_a_cloudevent_in_binary_mode() -> None:
         "content-type": b"application/json",
         "traceparent": b"00-1-2-03",
     }
-    bare = outputs.output(TIER_CHANGED, "urn:tierstream:test", decision, None)
+    bare = outputs.output(TIER_CHANGED, b"urn:tierstream:test", decision, None)
     assert "traceparent" not in dict(bare.headers)
 
 
