@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from streams.log.kafka_client import FAILED, Connections, meaning
 from streams.log.memory import MemoryLog
@@ -67,6 +68,8 @@ class KafkaProducer:
             # Cancelled or failed: what is under way must not be followed by what comes next.
             if producer is not None and producer is self._producer:
                 self._producer = None
+                # Others deliver through it too, and would wait in vain for what is not sent now.
+                producer._message_accumulator.fail_all(KafkaError("the producer was dropped"))  # noqa: SLF001
                 self._connections.drop(producer)
             if isinstance(error, FAILED):
                 topics = ", ".join(sorted({append.topic for append in appends}))

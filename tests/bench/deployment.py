@@ -29,6 +29,7 @@ from streams.settings import Role, Settings, load
 from streams.store import keys
 from streams.topics import Catalogue
 
+_ANSWER_S_MAX = 30.0  # a worker answers between batches
 _GONE_S_MAX = 60.0
 _LOOK_EVERY_S = 0.1
 _LOG_TAIL_LINES = 15
@@ -56,17 +57,26 @@ class Worker:
                 "If the reason is not plain from that, report it with these lines.",
             )
 
-    def metrics(self) -> dict[tuple[str, str], float]:
-        """Return all samples, summed by their name and (where they have one) their topic."""
-        url = f"http://127.0.0.1:{self.port}/metrics"
-        with urllib.request.urlopen(url, timeout=5) as reply:
-            page = reply.read().decode()
+    async def metrics(self) -> dict[tuple[str, str], float]:
+        """Return all samples, summed by their name and (where they have one) their topic.
+
+        Raises BenchFailed where the worker does not answer.
+        """
+        page = await asyncio.to_thread(self._page)
         found: dict[tuple[str, str], float] = {}
         for family in text_string_to_metric_families(page):
             for sample in family.samples:
                 at = (sample.name.removeprefix("tierstream_"), sample.labels.get("topic", ""))
                 found[at] = found.get(at, 0.0) + sample.value
         return found
+
+    def _page(self) -> str:
+        url = f"http://127.0.0.1:{self.port}/metrics"
+        try:
+            with urllib.request.urlopen(url, timeout=_ANSWER_S_MAX) as reply:
+                return str(reply.read(), "utf-8")
+        except OSError as error:  # URLError and time-outs are such
+            raise BenchFailed(f"{self.process.name} does not tell its metrics: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Moment:
     cpu_s: Mapping[str, float]
     """By part: workers by their role, `valkey`, `broker`, `bench`, and `all` of the machine."""
     counts: Mapping[tuple[str, str], float]
-    """The metrics of the customers worker, by name and topic."""
+    """The metrics of the customers worker, by name and topic; a busy worker tells them later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class Stretch:
     foreign_cores: float | None
     """CPUs that other programs kept busy meanwhile: what disturbs a measurement."""
     outputs: float
-    """Events published, an event processed."""
+    """Events published, a record processed."""
     timers: float
-    """Customers concluded by time, an event processed."""
+    """Customers concluded by time, a record processed."""
     batch_records: float
     """Records in a transaction, on average."""
     batch_ms: float
@@ -78,7 +78,7 @@ class Meter:
         """Look now."""
         positions = await self._deployment.positions()
         at_s, cpu_s = monotonic(), self._cpu_s()
-        return Moment(at_s, positions, cpu_s, self._workers[0].metrics())
+        return Moment(at_s, positions, cpu_s, await self._workers[0].metrics())
 
     async def reached(
         self,
@@ -134,14 +134,15 @@ def stretch(begin: Moment, end: Moment, events: int) -> Stretch:
         for topic in published - {TIER_CURRENT, LOG + DEAD_LETTER_SUFFIX}
     )
     batches = max(1.0, counted("batch_seconds_count"))
+    records = max(1.0, counted("records_total"))
     return Stretch(
         events=events,
         seconds=seconds,
         cpu_us={name: spent / events * 1e6 for name, spent in cpu_s.items()},
         foreign_cores=foreign,
-        outputs=outputs / events,
-        timers=counted("timers_total") / events,
-        batch_records=counted("batch_records_sum") / batches,
+        outputs=outputs / records,
+        timers=counted("timers_total") / records,
+        batch_records=records / batches,
         batch_ms=counted("batch_seconds_sum") / batches * 1_000,
     )
 

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from models.calendar import rfc3339
 
 DAY_S = 86_400
+PURCHASES = "customer.purchase.v1"
+"""The topic that gets most of it."""
 
 _AGAIN_SHARE = 0.03
 _LATE_SHARE = 0.05

@@ -29,7 +29,6 @@ from tests.faults.arrivals import judge_arrivals
 from tests.faults.findings import Findings
 from tests.simulation.oracle import Truth, World, truth
 
-_STATE_BYTES_MAX = 1_000_000
 _DIGESTS = 1 << 128
 
 Place = tuple[str, int]
@@ -85,7 +84,7 @@ def _judge_partition(
     app: str, remains: Remains, partition: int, reached: Reach, findings: Findings
 ) -> None:
     log = remains.records[LOG, partition]
-    world = World(app, partition, reached.settings.partitions, _STATE_BYTES_MAX)
+    world = World(app, partition, reached.settings.partitions)
     expected = truth(log, world)
     changelog = {
         record.key: record.value

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from streams.settings import Role
-from tests.faults.scene import SESSION_S, Scene
+from tests.faults.scene import PARTITIONS, SESSION_S, Scene
 from tests.faults.steps import NEEDS_EMPTY_STORE, Step
 from tests.faults.workers import RunFailed, Worker
 
@@ -24,8 +24,8 @@ _CALM_S = 1.0
 _READY_S_MAX = 40.0
 _DEATH_S_MAX = 30.0
 _LOOK_EVERY_S = 0.05
-_MANY_TIMES = {Step.BOUNDS: 12, Step.VIEWED: 30, Step.RESTORED: 6}
-"""How often a step is met in a take-over and the first batches, where that is often."""
+_TIMES_MAX = {Step.BOUNDS: 2 * PARTITIONS, Step.VIEWED: 30}
+"""How often a step is certainly met after a start, where that is not once a partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ async def kill_at_steps(scene: Scene, times: int) -> None:
         for step in Step:
             if step in NEEDS_EMPTY_STORE:
                 scene.flush()
-            worker.start_doomed(step, scene.chance.randint(1, _MANY_TIMES.get(step, 4)))
+            worker.start_doomed(step, scene.chance.randint(1, _TIMES_MAX.get(step, PARTITIONS)))
             await _dead(worker, step)
         worker.start()
         await scene.resume()

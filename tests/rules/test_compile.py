@@ -41,18 +41,44 @@ tiers:
 """
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40)
 @given(rulebooks(), customers(), BANDS)
 def test_compiled_equals_explained(text: str, state: CustomerState, band: int | None) -> None:
-    book = compile_book(text)
-    assert book.conclude(state, NOW, band)[:3] == _interpreted(book, state, band)
+    _is_as_interpreted(text, state, band)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.long
+@settings(max_examples=400)
+@given(rulebooks(), customers(), BANDS)
+def test_compiled_equals_explained_at_length(
+    text: str, state: CustomerState, band: int | None
+) -> None:
+    _is_as_interpreted(text, state, band)
+
+
+@settings(max_examples=25)
 @given(rulebooks(), customers(), BANDS)
 def test_until_due_nothing_changes_by_itself(
     text: str, state: CustomerState, band: int | None
 ) -> None:
+    _stays_until_due(text, state, band)
+
+
+@pytest.mark.long
+@settings(max_examples=200)
+@given(rulebooks(), customers(), BANDS)
+def test_until_due_nothing_changes_by_itself_at_length(
+    text: str, state: CustomerState, band: int | None
+) -> None:
+    _stays_until_due(text, state, band)
+
+
+def _is_as_interpreted(text: str, state: CustomerState, band: int | None) -> None:
+    book = compile_book(text)
+    assert book.conclude(state, NOW, band)[:3] == _interpreted(book, state, band)
+
+
+def _stays_until_due(text: str, state: CustomerState, band: int | None) -> None:
     book = compile_book(text)
     concluded = book.conclude(state, NOW, band)
     state.concluded.categories = concluded[2]

@@ -7,9 +7,10 @@ import pytest
 
 from models import events
 from models.churn import PRIOR
+from models.customer import Conclusions, CustomerState
 from models.errors import BadRulebook
-from rules.eras import ENGINE, EngineTooOld, Era, EraRecord, succeed
-from tests.rules.driving import activation, book
+from rules.eras import ENGINE, Carried, EngineTooOld, Era, EraRecord, carry_over, succeed
+from tests.rules.driving import GOLD, SILVER, activation, book
 
 FITTED = events.ChurnModelActivated(
     number=5, by="ana", version=2, r=0.5, alpha_days=8.0, a=0.8, b=2.0
@@ -76,3 +77,41 @@ def test_without_a_rulebook_days_are_utc() -> None:
     assert era.book is None
     assert era.zone.name == "UTC"
     assert era.book_ref.fingerprint == ""
+
+
+def begun(text: str) -> Era:
+    return Era(succeed(None, activation(0, text), None))
+
+
+@pytest.mark.parametrize(
+    ("ladder", "tier"), [((SILVER, GOLD), 2), ((GOLD, SILVER), 1), ((GOLD,), 1), ((SILVER,), None)]
+)
+def test_a_tier_is_carried_over_by_name(ladder: tuple[str, ...], tier: int | None) -> None:
+    state = CustomerState(concluded=Conclusions(tier=2, categories=[1], quiet_until=5))
+    carried = carry_over(state, begun(book()), begun(book(2, tiers=ladder)))
+    assert carried == Carried("gold", {"buyer": "quiet"})
+    assert state.concluded.tier == tier
+    assert state.concluded.categories == [1]
+    assert state.concluded.quiet_until is None  # other bounds may be reached sooner
+
+
+@pytest.mark.parametrize(("change", "category"), [("name: idle", None), ("name: quiet", 1)])
+def test_a_category_is_carried_over_by_name(change: str, category: int | None) -> None:
+    state = CustomerState(concluded=Conclusions(tier=0, categories=[1]))
+    text = book(2).replace("name: quiet", change)
+    assert carry_over(state, begun(book()), begun(text)) == Carried("basic", {"buyer": "quiet"})
+    assert state.concluded.categories == [category]
+
+
+def test_another_model_under_the_same_rulebook_carries_everything_as_it_is() -> None:
+    record = succeed(None, activation(0, book()), None)
+    state = CustomerState(concluded=Conclusions(tier=2, categories=[1], quiet_until=5))
+    assert carry_over(state, Era(record), Era(succeed(record, FITTED, 20))) is None
+    assert state.concluded == Conclusions(tier=2, categories=[1], quiet_until=5)
+
+
+def test_who_is_nowhere_yet_is_carried_over_to_nowhere() -> None:
+    state = CustomerState()
+    carried = carry_over(state, begun(book()), begun(book(2, tiers=())))
+    assert carried == Carried(None, {})
+    assert (state.concluded.tier, state.concluded.categories) == (None, [None])

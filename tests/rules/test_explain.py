@@ -141,7 +141,7 @@ def test_an_explanation_has_everything(book: Book, customer: CustomerState) -> N
     assert explanation.changes_by_itself_at == "2026-05-04T23:00:00Z"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25)
 @given(rulebooks(), customers(), st.none() | st.integers(0, 2))
 def test_whatever_is_explained_is_what_was_concluded_and_fits_json(
     text: str, state: CustomerState, band: int | None

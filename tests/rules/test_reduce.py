@@ -9,7 +9,7 @@ import pytest
 from models import events
 from models.calendar import rfc3339
 from models.customer import SEEN_MAX
-from models.decisions import TierChanged, encode
+from models.decisions import SegmentChanged, TierChanged, encode
 from models.errors import Reason
 from rules.admission import Refusal
 from rules.reduce import Reduction
@@ -109,6 +109,28 @@ def test_a_tier_that_a_rulebook_drops_is_left_aloud(before: str, ladder: tuple[s
     customer.activate(activation(1, book(2, tiers=ladder)))
     customer.catch_up()
     assert customer.tiers()[-1] == (before, "basic", "rulebook")
+
+
+def test_a_category_that_a_rulebook_drops_is_left_aloud() -> None:
+    customer = driver()
+    customer.take(customer.purchase(at(0), 1_000))
+    customer.activate(activation(1, book(2).replace("name: active", "name: keen")))
+    customer.catch_up()
+    changes = [d for d in customer.said if isinstance(d, SegmentChanged)]
+    assert [(d.from_, d.to) for d in changes] == [(None, "active"), ("active", "keen")]
+    assert (changes[1].added, changes[1].removed) == (("keen",), ("active",))
+    assert changes[1].cause.kind == "activation"
+
+
+def test_a_category_that_only_moves_says_nothing() -> None:
+    customer = driver()
+    customer.take(customer.purchase(at(0), 1_000))
+    first = '      - {name: cross, when: "complaints(days=5) > 0"}\n'
+    text = book(2).replace("      - {name: active,", f"{first}      - {{name: active,")
+    customer.activate(activation(1, text))
+    customer.catch_up()
+    assert customer.known.concluded.categories == [1]
+    assert [d.to for d in customer.said if isinstance(d, SegmentChanged)] == ["active"]
 
 
 def test_a_tier_keeps_its_name_when_a_rulebook_moves_it() -> None:

@@ -14,10 +14,15 @@ from models import events
 from models.customer import pack, unpack
 from models.decisions import AnyDecision, ChurnRiskChanged, SegmentChanged, TierChanged, encode
 from rules.reduce import Reduction
-from tests.rules.driving import Driver, activation, at, book
+from tests.rules.driving import GOLD, Driver, activation, at, book
 
 pack_facts = msgspec.msgpack.Encoder().encode
-BOOKS = (book(), book(2, zone="Asia/Shanghai", gold=(150, 100)), book(3, downgrade="one_step"))
+BOOKS = (
+    book(),
+    book(2, zone="Asia/Shanghai", gold=(150, 100)),
+    book(3, downgrade="one_step"),
+    book(4, tiers=(GOLD,)).replace("name: active", "name: keen"),
+)
 HOUR_S = 3_600
 
 Step: TypeAlias = events.CustomerEvent | events.EraEvent | int  # an int: seconds the clock moves
@@ -180,6 +185,8 @@ def test_every_output_begins_where_the_one_before_ended(history: list[Step]) -> 
     assert [d.from_ for d in tiers] == [None, *(d.to for d in tiers)][: len(tiers)]
     bands = [d for d in said if isinstance(d, ChurnRiskChanged)]
     assert [d.from_band for d in bands] == [None, *(d.to_band for d in bands)][: len(bands)]
+    moves = [d for d in said if isinstance(d, SegmentChanged)]
+    assert [d.from_ for d in moves] == [None, *(d.to for d in moves)][: len(moves)]
 
 
 @settings(max_examples=40)

@@ -1,9 +1,9 @@
 """Histories: what stands in the log of a simulated partition, drawn from a seed.
 
 Few customers and small windows, so that tiers, bands and eras change often: repeats, late events,
-events from the future, poison, records too large to keep, records of another partition, source
-marks that ingress sent twice, rulebooks and models activated in the middle or many in a row, and
-ticks that begin late, stand still, jump, or go back.
+events from the future, poison, events and attributes that are too large, records of another
+partition, source marks that ingress sent twice, rulebooks and models activated in the middle or
+many in a row, and ticks that begin late, stand still, jump, or go back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from functools import lru_cache
 from random import Random
 
 from models import events
-from streams.batch import MARK_HEADER
+from rules.admission import ATTRIBUTE_BYTES_MAX
+from streams.batch import EVENT_BYTES_MAX, MARK_HEADER
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry
 
@@ -21,7 +22,6 @@ PARTITION = 0
 DAY_S = 86_400
 FIRST_DAY = 20_000
 SOURCE = "customer.purchase.v1#1"
-LARGE_BYTES = 4_000  # of an event's value: too large for the changelog of this world
 _MANY_ERAS = 12  # more than can be kept before somebody is re-seated
 
 _BOOK = """
@@ -103,7 +103,7 @@ def history(random: Random, size: int) -> list[Entry]:
             entry = _marked(_event(random, index, day), offset)
             offset += 1
             entries.append(entry)
-            if random.random() < 0.15 and not _large(entry):
+            if random.random() < 0.15:
                 entries.append(entry)  # ingress sent it twice
             elif random.random() < 0.1:
                 again = random.choice([e for e in entries if e.headers])
@@ -118,10 +118,6 @@ def _tick(random: Random, day: int) -> Entry:
     """Return a tick of today, a stale one, or one that a zombie wrote long after its time."""
     past = random.choice((0, 0, 3_600, -2 * DAY_S, -9 * DAY_S, random.randrange(DAY_S)))
     return Entry(None, events.encode(events.Tick(t=day * DAY_S + past)))
-
-
-def _large(entry: Entry) -> bool:
-    return len(entry.value or b"") > LARGE_BYTES
 
 
 def _marked(entry: Entry, offset: int) -> Entry:
@@ -154,7 +150,8 @@ def _event(random: Random, index: int, day: int) -> Entry:
     back = random.choice((0, 0, 0, 0, 1, 3, 35, -1))
     ahead = 200 * DAY_S if random.random() < 0.02 else 0
     at = (day - back) * DAY_S + random.randrange(DAY_S) + ahead
-    return Entry(key, events.encode(_customer_event(random, index, at)))
+    padding = b" " * EVENT_BYTES_MAX if random.random() < 0.01 else b""  # right, but too large
+    return Entry(key, events.encode(_customer_event(random, index, at)) + padding)
 
 
 def _customer_event(random: Random, index: int, at: int) -> events.CustomerEvent:
@@ -192,9 +189,9 @@ def _customer_event(random: Random, index: int, at: int) -> events.CustomerEvent
             outcome="satisfied",
         )
     if roll < 0.88:
-        note = "long " * 1_000 if random.random() < 0.5 else "short"
+        note = "x" * random.choice((5, ATTRIBUTE_BYTES_MAX))
         return events.Profile(
-            event_id=event_id, source=source, occurred_at=at, patch={f"custom.note_{index}": note}
+            event_id=event_id, source=source, occurred_at=at, patch={"custom.note": note}
         )
     return events.Feedback(
         event_id=event_id,

@@ -6,14 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from streams.errors import Fenced, Rejected, Unavailable
+from streams.errors import Fenced, Unavailable
 from streams.log.port import Append, Bounds, Record
-from streams.topics import STATE
 from tests.simulation.chance import Chance, point
-from tests.simulation.history import LARGE_BYTES
 
 WALL = 20_100 * 86_400  # the brokers' time: later than everything that happens
-STATE_BYTES_MAX = LARGE_BYTES  # the changelog's largest record
 
 
 @dataclass(slots=True)
@@ -151,10 +148,6 @@ class SimWriter:
         if not self.current:
             log.abort(appends)
             raise Fenced(self.name)
-        if _too_large(appends):
-            chance.seen["rejected"] += 1
-            log.abort(appends)
-            raise Rejected(f"a record is larger than {STATE_BYTES_MAX} bytes")
         if not log.atomic:
             last: list[int] = []
             for append in reversed(appends):
@@ -175,12 +168,3 @@ class SimWriter:
 
     async def close(self) -> None:
         """Nothing to give back."""
-
-
-def _too_large(appends: Sequence[Append]) -> bool:
-    return any(
-        len(entry.value or b"") > STATE_BYTES_MAX
-        for append in appends
-        if append.topic == STATE
-        for entry in append.entries
-    )

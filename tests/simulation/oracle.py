@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from models import events
-from models.customer import CustomerState, pack, unpack
+from models.customer import CustomerState, pack
 from models.decisions import AnyDecision
 from models.errors import Reason
 from rules.eras import Era, EraRecord, succeed
@@ -21,22 +21,21 @@ from streams.batch import MARK_HEADER
 from streams.log.partitioner import partition_for
 from streams.log.port import Record
 from tests.simulation.history import PARTITION, PARTITIONS
-from tests.simulation.log import STATE_BYTES_MAX
 
 APP = "sim"
 CUSTOMER_BYTES_MAX = 512
+EVENT_BYTES_MAX = 65_536
 
 
 class World(NamedTuple):
-    """Which partition's log it is, of which application, and the largest state that it keeps."""
+    """Which partition's log it is, and of which application."""
 
     app: str
     partition: int
     partitions: int
-    state_bytes_max: int
 
 
-SIMULATED = World(APP, PARTITION, PARTITIONS, STATE_BYTES_MAX)
+SIMULATED = World(APP, PARTITION, PARTITIONS)
 
 
 class Truth(NamedTuple):
@@ -113,20 +112,18 @@ class _Oracle:
         if not key or len(key) > CUSTOMER_BYTES_MAX:
             self.set_aside.append((record.offset, Reason.NO_CUSTOMER))
             return
+        if len(record.value or b"") > EVENT_BYTES_MAX:
+            self.set_aside.append((record.offset, Reason.TOO_LARGE))
+            return
         state = self.states.get(key)
         if state is None and not self._is_mine(key):
             self.set_aside.append((record.offset, Reason.WRONG_PARTITION))
             return
-        before = None if state is None else pack(state)
         outcome = self.reducer.reduce(key.decode(), state, event, record.timestamp, self.now)
         if outcome is None:
             return
         if not isinstance(outcome, Reduction):
             self.set_aside.append((record.offset, outcome.reason))
-        elif len(pack(outcome.state)) > self.world.state_bytes_max:
-            self.set_aside.append((record.offset, Reason.TOO_LARGE))
-            if before is not None:
-                self.states[key] = unpack(before)
         else:
             self.states[key] = outcome.state
             self._say(key, outcome.decisions)

@@ -73,9 +73,6 @@ BATCH = {
         "[r for r in records if r.offset >= held.ledger.position.next]",
         "list(records)",
     ),
-    "what the log refuses is looked for one by one": Guard(
-        [Partition], "process", "waiting[0].offset < self._singly_to", "False"
-    ),
     "an unknown outcome ends the writer": Guard(
         [Partition],
         "_committed",
@@ -115,6 +112,9 @@ BATCH = {
         "apply",
         "step.applied_at, fields, dues, step.origin",
         "step.applied_at, len(view.fields), len(view.dues), step.origin",
+    ),
+    "what is too large is set aside": Guard(
+        [batch._Run], "_record", 'len(record.value or b"") > EVENT_BYTES_MAX', "False"
     ),
     "source marks drop what ingress sent twice": Guard(
         [batch._Run], "_repeated", "return True", "continue"

@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.judge import judge
 from tests.simulation.run import Verdict, World, play, run
 
-FAST_SEEDS = 150
+FAST_SEEDS = 80
 LONG_SEEDS = 2_000
 # What has to have happened in 2,000 runs, or they show less than they seem to.
 BRANCHES = {
@@ -22,13 +22,10 @@ BRANCHES = {
         for when in ("before", "after")
     ),
     *(f"{call}: no reply" for call in ("bounds", "read", "view", "due", "scan")),
-    *("not a member", "log truncated", "topics made anew", "rejected"),
+    *("not a member", "log truncated", "topics made anew"),
     *("take-over", "take-over, wiped", "records restored"),
     *("batch of records", "batch of timers", "timers"),
-    *(
-        f"doubt: {error}"
-        for error in ("Doubt", "Fenced", "GeneratorExit", "Rejected", "Spoilt", "Unavailable")
-    ),
+    *(f"doubt: {error}" for error in ("Doubt", "Fenced", "GeneratorExit", "Spoilt", "Unavailable")),
     *(
         f"dead letter: {reason}"
         for reason in (
@@ -56,7 +53,7 @@ def test_no_seed_fails() -> None:
 
 def test_a_seed_is_a_whole_history() -> None:
     """Run twice, a seed leaves the same bytes everywhere, and the same counts of what was met."""
-    for seed in range(0, 40, 4):
+    for seed in range(0, 40, 8):
         first, second = World.of(seed), World.of(seed)
         steps = [play(world) for world in (first, second)]
         assert steps[0] == steps[1]

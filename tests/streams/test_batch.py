@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import msgspec
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import events
 from models.errors import Reason
-from rules.admission import Refusal
+from rules.admission import ATTRIBUTE_BYTES_MAX
 from rules.eras import ERAS_MAX
-from streams.batch import MARK_HEADER, Batch, Result, state_digest
+from rules.reduce import Reducer, Reduction
+from streams.batch import EVENT_BYTES_MAX, MARK_HEADER, Batch, Result, state_digest
 from streams.jobs.replay import Replay
 from streams.ledger import START, Ledger
 from streams.log.port import Record
 from streams.store import keys
-from streams.topics import TIER_CHANGED
+from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CHANGED
 from tests.rules.driving import activation, book
 from tests.simulation.history import history
 
 NOW = 1_730_000_000
+DEAD = LOG + DEAD_LETTER_SUFFIX
 BEGUN = Ledger(msgspec.structs.replace(START, partitions=1))
 
 
@@ -40,17 +44,21 @@ def purchase(number: int, currency: str = "EUR") -> bytes:
     )  # fmt: skip
 
 
-def computed(
-    *records: Record, ledger: Ledger = BEGUN, condemned: dict[int, Refusal] | None = None
-) -> Result:
-    after = records[-1].offset + 1
-    return Batch("test", 0, 1, ledger, records, after, condemned=condemned or {}).compute({})
+def profile(number: int, **patch: str) -> bytes:
+    return events.encode(
+        events.Profile(event_id=f"e{number}", source="crm", occurred_at=NOW, patch=patch)
+    )
+
+
+def computed(*records: Record, ledger: Ledger = BEGUN) -> Result:
+    return Batch("test", 0, 1, ledger, records, records[-1].offset + 1).compute({})
 
 
 TICK = record(0, None, events.encode(events.Tick(t=NOW)))
 BOOK = record(1, None, events.encode(activation(0, book())))
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 30))
 def test_cuts_change_nothing(seed: int, one: int, other: int) -> None:
     log = [
@@ -96,12 +104,60 @@ def test_marks_of_other_partitions_and_epochs_are_their_own() -> None:
     assert computed(*records).reasons == [Reason.BAD_SCHEMA] * 4
 
 
-def test_a_condemned_record_is_set_aside_once_although_ingress_sent_it_twice() -> None:
-    once = record(2, b"anna", purchase(1), "shop#1/0:7")
-    refusal = Refusal(Reason.TOO_LARGE, "refused by the log")
-    condemned = {2: refusal, 3: refusal}  # the repeat is as large, and meets the same refusal
-    result = computed(TICK, BOOK, once, once._replace(offset=3), condemned=condemned)
-    assert result.reasons == [Reason.TOO_LARGE]
+def test_a_record_whose_rules_fail_is_set_aside_and_leaves_no_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is set aside once although ingress sent it twice; what stands around it is concluded."""
+    reduce = Reducer.reduce
+
+    def failing(*told: Any) -> Any:  # noqa: ANN401  # as it was called
+        outcome = reduce(*told)
+        if isinstance(outcome, Reduction) and told[3].event_id == "e2":
+            message = "no such rule"
+            raise LookupError(message)  # after the state was changed in place
+        return outcome
+
+    first, last = record(2, b"anna", purchase(1)), record(5, b"anna", purchase(3))
+    bad = record(3, b"anna", purchase(2), "shop#1/0:7")
+    without = computed(TICK, BOOK, first, last)
+    monkeypatch.setattr(Reducer, "reduce", failing)
+    result = computed(TICK, BOOK, first, bad, bad._replace(offset=4), last)
+    assert result.reasons == [Reason.RULE_FAILED]
+    (letter,) = result.published[DEAD]
+    assert letter.value == bad.value
+    assert dict(letter.headers)["dlq.message"] == (
+        b"LookupError while concluding this event: no such rule"
+    )
+    assert result.ledger.marks == {b"shop#1/0": 7}
+    name = keys.customer_field(b"anna")
+    assert result.fields[name] == without.fields[name]
+    assert result.published[TIER_CHANGED] == without.published[TIER_CHANGED]
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_an_event_has_at_most_64_kib(excess: int) -> None:
+    """Not one byte more: what a log leads to depends on its bytes, and on no broker's settings."""
+    value = purchase(1) + b" " * (EVENT_BYTES_MAX + excess - len(purchase(1)))
+    result = computed(TICK, BOOK, record(2, b"anna", value))
+    assert result.reasons == [Reason.TOO_LARGE] * excess
+    assert (keys.customer_field(b"anna") in result.fields) is not bool(excess)
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_an_attribute_has_at_most_1_kib_as_json(excess: int) -> None:
+    note = "x" * (ATTRIBUTE_BYTES_MAX + excess - len('""'))
+    result = computed(TICK, BOOK, record(2, b"anna", profile(1, note=note, city="York")))
+    assert result.reasons == [Reason.TOO_LARGE] * excess
+    assert (keys.customer_field(b"anna") in result.fields) is not bool(excess)
+    for letter in result.published.get(DEAD, ()):
+        assert dict(letter.headers)["dlq.message"] == (
+            b"note is larger than 1024 bytes; keep a reference"
+        )
+
+
+def test_of_what_is_too_large_only_the_first_of_what_ingress_sent_twice_is_set_aside() -> None:
+    once = record(2, b"anna", profile(1, note="x" * EVENT_BYTES_MAX), "shop#1/0:7")
+    assert computed(TICK, BOOK, once, once._replace(offset=3)).reasons == [Reason.TOO_LARGE]
 
 
 def test_eras_wait_until_those_before_are_done_with() -> None:

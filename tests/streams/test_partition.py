@@ -8,12 +8,13 @@ from itertools import count
 import msgspec
 import pytest
 
-from models import events
 from models.errors import Reason
+from streams.batch import EVENT_BYTES_MAX
 from streams.clock import ManualClock
 from streams.errors import Doubt, Halt
 from streams.ledger import Position
-from streams.log.memory import ENTRY_BYTES_MAX, MemoryLog
+from streams.log import memory
+from streams.log.memory import MemoryLog
 from streams.log.port import Append, Entry, Record
 from streams.partition import Partition
 from streams.protocol import PartitionSettings
@@ -128,12 +129,8 @@ def purchase(number: int, customer: bytes = b"anna", **more: object) -> Entry:
 
 
 def large(number: int) -> Entry:
-    """A record that the log takes, but a changelog takes no state that holds two of them."""
-    patch = {f"note_{number}_{i}": "x" * 60_000 for i in range(11)}
-    event = events.Profile(event_id=f"l{number}", source="crm", occurred_at=NOW, patch=patch)
-    entry = Entry(b"anna", events.encode(event))
-    assert ENTRY_BYTES_MAX / 2 < len(entry.value or b"") < ENTRY_BYTES_MAX
-    return entry
+    """A record that the log takes, but that is larger than an event may be."""
+    return purchase(number, more="x" * EVENT_BYTES_MAX)
 
 
 async def test_a_new_changelog_begins_with_its_origin_and_a_position() -> None:
@@ -248,15 +245,37 @@ async def test_a_refused_write_to_the_store_is_doubt() -> None:
     assert (await place.taken()).next == (await place.position()).next == 1
 
 
-async def test_what_the_log_will_never_take_is_set_aside() -> None:
+async def test_what_is_too_large_is_set_aside_with_its_beginning() -> None:
     place = Place()
     partition = await place.taken()
-    place.append(large(1), large(2), purchase(3))
+    place.append(purchase(1), large(2), purchase(3))
     await place.feed(partition)
     assert place.told.letters == [Reason.TOO_LARGE]
     (letter,) = await place.records(DEAD)
-    assert dict(letter.headers)["dlq.offset"] == b"1"
+    whole = large(2).value or b""
+    assert whole.startswith(letter.value or b"-")
+    said = dict(letter.headers)
+    assert (said["dlq.offset"], said["dlq.length"]) == (b"1", b"%d" % len(whole))
     assert partition.next == 3
+
+
+async def test_a_log_that_refuses_a_write_stops_the_partition(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Setting the record aside would make what a log leads to depend on a broker's settings."""
+    place = Place()
+    partition = await place.taken()
+    place.append(purchase(1))
+    before = await place.records(STATE)
+    monkeypatch.setattr(memory, "ENTRY_BYTES_MAX", 100)
+    with pytest.raises(Halt, match=r"the log refuses what a batch .*raise max\.message\.bytes"):
+        await partition.process(await place.records(), 0, 1)
+    assert place.told.doubts == ["Rejected"]
+    assert partition.position is None
+    assert (await place.records(STATE), await place.records(DEAD)) == (before, [])
+    monkeypatch.undo()  # somebody raised it
+    await place.feed(partition)
+    assert partition.next == 1
 
 
 async def test_poison_is_set_aside_with_its_bytes() -> None:
