@@ -34,8 +34,9 @@ from models.fold import fold
 from models.ids import event_hash
 from rules import tiering
 from rules.admission import Refusal, refuse
-from rules.announce import Change, Trigger, announce
+from rules.announce import Change, announce
 from rules.churn_risk import assess
+from rules.envelope import Trigger
 from rules.eras import LATENESS_DAYS, Carried, carry_over
 from rules.timers import look_at, outlook, timer_kind
 

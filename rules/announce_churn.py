@@ -1,0 +1,118 @@
+"""The churn output: a risk, its band, the reasons in plain terms, and what is at stake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.calendar import DAY_S, rfc3339
+from models.churn import expected_next, p_alive, risk, risk_factors, score
+from models.decisions import ChurnRiskChanged, Outlook, RiskReason
+from rules import churn_risk
+from rules.envelope import CHURN
+
+if TYPE_CHECKING:
+    from rules.book import Book
+    from rules.churn_risk import Standing
+    from rules.envelope import Envelope
+
+_REASONS_MAX = 3
+
+
+def churn_changed(
+    envelope: Envelope, book: Book, at: int, band_before: int | None, stand: Standing
+) -> ChurnRiskChanged:
+    """Return the output that tells a new churn band, as of the instant `at`."""
+    rules, model = book.churn, envelope.era.model
+    concluded = envelope.state.concluded
+    if rules is None or concluded.band is None:
+        message = "a churn output needs churn rules and a band"
+        raise ValueError(message)
+    names = ("low", *(band.name for band in rules.bands))
+    age = churn_risk.age_days(stand, at)
+    level = risk(model, stand.repeats, stand.log_dead, age, rules.horizon_days)
+    previous_score, concluded.score = concluded.score, score(level)
+    rises_at = concluded.quiet_until  # solved for just now, because the band has changed
+    return ChurnRiskChanged(
+        **envelope.fields(CHURN),  # type: ignore[arg-type]  # one dict for all outputs' envelope
+        from_band=None if band_before is None else names[band_before],
+        to_band=names[concluded.band],
+        score=concluded.score,
+        previous_score=previous_score,
+        risk=round(level, 4),
+        p_alive=round(p_alive(model, stand.repeats, stand.log_dead, age), 4),
+        horizon_days=rules.horizon_days,
+        reasons=_reasons(envelope, stand, at, rules.horizon_days),
+        last_purchase_at=rfc3339(stand.last_at),
+        expected_purchase=_expected_purchase(envelope, stand, at),
+        value_at_risk=_value_at_risk(envelope, stand, at, level),
+        if_nothing_happens=(
+            None if rises_at is None else Outlook(rfc3339(rises_at), band=names[concluded.band + 1])
+        ),
+        model=envelope.era.model_ref,
+    )
+
+
+def _reasons(
+    envelope: Envelope, stand: Standing, at: int, horizon_days: float
+) -> tuple[RiskReason, ...]:
+    facts, model = envelope.state.facts, envelope.era.model
+    coins = churn_risk.coins_since(facts, stand.first_at, stand.last_at)
+    age = churn_risk.age_days(stand, at)
+    last_age = (stand.last_at - stand.first_at) / DAY_S
+    parts = risk_factors(
+        model,
+        stand.repeats,
+        last_age,
+        age,
+        horizon_days,
+        complaints=[(a, q) for a, q, is_complaint in coins if is_complaint],
+        feedback=[(a, q) for a, q, is_complaint in coins if not is_complaint],
+    )
+    silence: dict[str, int | float | str] = {"days_since_purchase": round(age - last_age)}
+    if stand.repeats > 0:
+        silence["usual_gap_days"] = round(last_age / stand.repeats)
+    reasons = [
+        RiskReason("silence", round(parts.silence, 3), silence),
+        RiskReason("low_rate", round(parts.low_rate, 3), {"purchase_days": facts.purchase_days}),
+    ]
+    if parts.complaint > 0:
+        days = [a for a, _, is_complaint in coins if is_complaint]
+        values: dict[str, int | float | str] = {
+            "complaints": len(days),
+            "days_ago": max(0, round(age - max(days))),
+        }
+        reasons.append(RiskReason("complaint", round(parts.complaint, 3), values))
+    if parts.feedback > 0:
+        answers = sum(1 for _, _, is_complaint in coins if not is_complaint)
+        reasons.append(RiskReason("feedback", round(parts.feedback, 3), {"negative": answers}))
+    reasons.sort(key=lambda reason: (-abs(reason.weight), reason.code))
+    return tuple(reasons[:_REASONS_MAX])
+
+
+def _expected_purchase(envelope: Envelope, stand: Standing, at: int) -> dict[str, str] | None:
+    age = churn_risk.age_days(stand, at)
+    span = expected_next(envelope.era.model, stand.repeats, age)
+    if span is None:
+        return None
+    start = max(at, stand.last_at)
+    zone = envelope.era.zone
+    first, last = (zone.date(zone.day(start + round(days * DAY_S))) for days in span)
+    return {"from": first.isoformat(), "to": last.isoformat()}
+
+
+def _value_at_risk(
+    envelope: Envelope, stand: Standing, at: int, level: float
+) -> dict[str, int | str] | None:
+    """What she would spend within the horizon at her own pace if she stayed, times the risk.
+
+    Her pace is the posterior mean of the purchase rate, (r + x) / (alpha + T); her order is the
+    mean of what she spent per purchase day.
+    """
+    facts, model, book = envelope.state.facts, envelope.era.model, envelope.era.book
+    if facts.currency is None or facts.purchase_days == 0 or book is None or book.churn is None:
+        return None
+    spent = facts.pruned_net_minor + sum(facts.net_minor)
+    age = churn_risk.age_days(stand, at)
+    pace = (model.r + stand.repeats) / (model.alpha_days + age)
+    expected = spent / facts.purchase_days * pace * book.churn.horizon_days
+    return {"amount_minor": round(level * expected), "currency": facts.currency}

@@ -1,0 +1,100 @@
+"""What every output carries: its place in the feed, its cause, and the rulebook behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
+
+from models.calendar import rfc3339
+from models.customer import Feed
+from models.decisions import Cause
+from models.ids import output_id, timer_id
+
+if TYPE_CHECKING:
+    from models.customer import CustomerState
+    from models.decisions import Origin
+    from rules.eras import Era
+
+TIER, CHURN, SEGMENT = 0, 1, 2  # the feeds: keys of `Conclusions.feeds`
+
+
+class Trigger(msgspec.Struct, frozen=True, gc=False):
+    """What led to an evaluation. `said_at`: the earliest `occurred_at` of what it makes known.
+
+    `at_once`: the churn band may change before its minimum stay is over.
+    """
+
+    kind: Literal["event", "timer", "activation", "first_tick"]
+    type: str
+    id: str
+    occurred_at: int
+    late: bool
+    said_at: int
+    at_once: bool = False
+
+
+class Envelope(NamedTuple):
+    """What the outputs of one evaluation have in common."""
+
+    app: str
+    customer: str
+    state: CustomerState
+    era: Era
+    trigger: Trigger
+    cause: Cause
+    root: Cause | None
+    occurred_at: int
+
+    def fields(self, feed: int) -> dict[str, object]:
+        """Return what every output carries, and take the next place in the feed."""
+        concluded = self.state.concluded
+        concluded.revision += 1
+        before = concluded.feeds.get(feed)
+        new_id = output_id(self.app, self.customer, concluded.revision, self.cause.id)
+        sequence = 1 if before is None else before.sequence + 1
+        concluded.feeds[feed] = Feed(sequence, new_id)
+        previous = None if before is None else before.previous_id.hex()
+        origin: Origin = "live" if self.trigger.kind in {"event", "timer"} else "activation"
+        return {
+            "id": new_id.hex(),
+            "customer_id": self.customer,
+            "revision": concluded.revision,
+            "sequence": sequence,
+            "previous_id": previous,
+            "supersedes": previous if self.trigger.late else None,
+            "origin": origin,
+            "occurred_at": rfc3339(self.occurred_at),
+            "cause": self.cause,
+            "root_cause": self.root,
+            "rulebook": self.era.book_ref,
+        }
+
+
+def enveloped(
+    app: str, customer: str, state: CustomerState, era: Era, trigger: Trigger
+) -> Envelope:
+    """Return the envelope of the outputs of one evaluation."""
+    occurred_at = max(state.concluded.said_at, trigger.said_at)
+    cause, root = _cause(customer, trigger), _root(state, trigger)
+    return Envelope(app, customer, state, era, trigger, cause, root, occurred_at)
+
+
+def _cause(customer: str, trigger: Trigger) -> Cause:
+    cause_id = trigger.id
+    if trigger.kind == "timer":
+        cause_id = timer_id(customer, trigger.type, trigger.occurred_at)
+    return Cause(
+        kind=trigger.kind,
+        type=trigger.type,
+        id=cause_id,
+        occurred_at=rfc3339(trigger.occurred_at),
+        late=trigger.late,
+    )
+
+
+def _root(state: CustomerState, trigger: Trigger) -> Cause | None:
+    root = state.root
+    if trigger.kind != "timer" or root is None:
+        return None
+    return Cause(kind="event", type=root.type, id=root.id, occurred_at=rfc3339(root.occurred_at))
