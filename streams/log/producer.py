@@ -66,7 +66,7 @@ class KafkaProducer:
                 await _deliver(producer, appends)
         except BaseException as error:
             # Cancelled or failed: what is under way must not be followed by what comes next.
-            if producer is not None and producer is self._producer:
+            if producer is self._producer and producer is not None:
                 self._producer = None
                 # Others deliver through it too, and would wait in vain for what is not sent now.
                 producer._message_accumulator.fail_all(KafkaError("the producer was dropped"))  # noqa: SLF001
