@@ -68,8 +68,7 @@ class KafkaProducer:
             # Cancelled or failed: what is under way must not be followed by what comes next.
             if producer is self._producer and producer is not None:
                 self._producer = None
-                # Others deliver through it too, and would wait in vain for what is not sent now.
-                producer._message_accumulator.fail_all(KafkaError("the producer was dropped"))  # noqa: SLF001
+                _give_up(producer)
                 self._connections.drop(producer)
             if isinstance(error, FAILED):
                 topics = ", ".join(sorted({append.topic for append in appends}))
@@ -107,6 +106,18 @@ class MemoryProducer:
 
     async def close(self) -> None:
         """Nothing to give back."""
+
+
+def _give_up(producer: AIOKafkaProducer) -> None:
+    """Fail what is under way: others wait for it too, and nothing of it is sent any more."""
+    accumulator = producer._message_accumulator  # noqa: SLF001
+    waiting = [batch for batches in accumulator._batches.values() for batch in batches]  # noqa: SLF001
+    under_way = [*waiting, *accumulator._pending_batches]  # noqa: SLF001
+    accumulator.fail_all(KafkaError("the producer was dropped"))
+    for batch in under_way:
+        # Perhaps nobody waits for these any more: looked at, lest asyncio complain.
+        batch.future.exception()
+        batch._drain_waiter.exception()  # noqa: SLF001
 
 
 async def _deliver(producer: AIOKafkaProducer, appends: Sequence[Append]) -> None:

@@ -32,6 +32,14 @@ class Origin(NamedTuple):
     offset: int
 
 
+class Letter(NamedTuple):
+    """A dead letter of a source: why, and the record as it was."""
+
+    reason: str
+    key: bytes | None
+    value: bytes | None
+
+
 class Arrival(NamedTuple):
     """What a source record became: an entry of a log partition."""
 
@@ -62,20 +70,20 @@ def judge_arrivals(
 
 def _compare(
     origin: Origin,
-    said: tuple[list[Arrival] | Reason, list[Arrival], str | None],
+    said: tuple[list[Arrival] | Letter, list[Arrival], Letter | None],
     findings: Findings,
 ) -> None:
     wanted, found, letter = said
-    if isinstance(wanted, Reason):
+    if isinstance(wanted, Letter):
         if letter is None:
-            findings.lose(f"{origin}: no dead letter {wanted}")
+            findings.lose(f"{origin}: no dead letter {wanted.reason}")
         elif letter != wanted:
-            findings.differ(f"{origin}: set aside as {letter} instead of {wanted}")
+            findings.differ(f"{origin}: set aside as {letter.reason} instead of {wanted.reason}")
         if found:
             findings.repeat(f"{origin}: in the log although it was refused")
         return
     if letter is not None:
-        findings.differ(f"{origin}: set aside as {letter} although it is in order")
+        findings.differ(f"{origin}: set aside as {letter.reason} although it is in order")
     missing, more = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
     if missing:
         findings.lose(f"{origin}: not in the log", missing.total())
@@ -86,8 +94,8 @@ def _compare(
             findings.differ(f"{origin}: came into the log as {arrival}")
 
 
-def _wanted(topic: str, record: Record, partitions: int) -> list[Arrival] | Reason:
-    """Return what a record becomes: one entry, or one in every partition; or why it is refused."""
+def _wanted(topic: str, record: Record, partitions: int) -> list[Arrival] | Letter:
+    """Return what a record becomes: one entry, or one in every partition; or a dead letter."""
     try:
         customer, event, _ = accept(
             TOPICS[topic], record.key, record.value, record.headers, offset=record.offset
@@ -95,9 +103,9 @@ def _wanted(topic: str, record: Record, partitions: int) -> list[Arrival] | Reas
         if isinstance(event, RulebookActivated):
             compile_book(event.text)
     except BadEvent as refusal:
-        return refusal.reason
+        return Letter(refusal.reason, record.key, record.value)
     except BadRulebook:
-        return Reason.REFUSED
+        return Letter(Reason.REFUSED, record.key, record.value)
     value = encode(event)
     if customer is None:
         return [Arrival(number, None, value) for number in range(partitions)]
@@ -134,8 +142,8 @@ def _arrived(
     return arrived
 
 
-def _refused(records: Mapping[tuple[str, int], Sequence[Record]]) -> dict[Origin, str]:
-    refused: dict[Origin, str] = {}
+def _refused(records: Mapping[tuple[str, int], Sequence[Record]]) -> dict[Origin, Letter]:
+    refused: dict[Origin, Letter] = {}
     for (topic, _), letters in records.items():
         if not topic.endswith(DEAD_LETTER_SUFFIX) or topic == LOG + DEAD_LETTER_SUFFIX:
             continue
@@ -143,7 +151,7 @@ def _refused(records: Mapping[tuple[str, int], Sequence[Record]]) -> dict[Origin
             said = {name: value.decode() for name, value in letter.headers if name[:4] == "dlq."}
             name = _without_prefix(said["dlq.topic"])
             origin = Origin(name, int(said["dlq.partition"]), int(said["dlq.offset"]))
-            refused[origin] = said["dlq.reason"]
+            refused[origin] = Letter(said["dlq.reason"], letter.key, letter.value)
     return refused
 
 

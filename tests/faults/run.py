@@ -20,7 +20,6 @@ from tests.faults.scene import Load, Scene, scene
 from tests.faults.workers import RunFailed
 
 _WARM_S = 1.0
-import shutil
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +109,6 @@ class Ground:
                 work.cancel()
             await asyncio.wait([supervising, feeding, inflicting])
             made.kill_workers()
-            shutil.copytree(
-                made.folder,
-                "/tmp/faultlogs",
-                dirs_exist_ok=True,
-                ignore=shutil.ignore_patterns("log", "appendonlydir"),
-            )
         return None
 
 

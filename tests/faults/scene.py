@@ -75,22 +75,26 @@ class Scene:
         """What the deployment runs with."""
         return self.reached.settings
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables that point a Tierstream program at this deployment."""
+        settings, group = self.settings, self.settings.group
+        return {
+            "TIERSTREAM_APP": settings.app,
+            "TIERSTREAM_KAFKA_BOOTSTRAP": settings.kafka.bootstrap,
+            "TIERSTREAM_REDIS_URL": settings.redis.url,
+            "TIERSTREAM_TOPIC_PREFIX": settings.topic.prefix,
+            "TIERSTREAM_PARTITIONS": str(settings.partitions),
+            "TIERSTREAM_GROUP_SESSION_TIMEOUT_S": f"{group.session_timeout_s:g}",
+            "TIERSTREAM_GROUP_HEARTBEAT_INTERVAL_S": f"{group.heartbeat_interval_s:g}",
+            "TIERSTREAM_TICKER": "off",
+        }
+
     def worker(self, role: Role, name: str, *, is_static: bool = True) -> Worker:
         """Return a worker by its name; the first call makes it. It is not started."""
         if name not in self.workers:
-            settings = self.settings
-            variables = {
-                "TIERSTREAM_APP": settings.app,
-                "TIERSTREAM_KAFKA_BOOTSTRAP": settings.kafka.bootstrap,
-                "TIERSTREAM_REDIS_URL": settings.redis.url,
-                "TIERSTREAM_TOPIC_PREFIX": settings.topic.prefix,
-                "TIERSTREAM_PARTITIONS": str(settings.partitions),
-                "TIERSTREAM_GROUP_SESSION_TIMEOUT_S": f"{settings.group.session_timeout_s:g}",
-                "TIERSTREAM_GROUP_HEARTBEAT_INTERVAL_S": f"{settings.group.heartbeat_interval_s:g}",
-                "TIERSTREAM_TICKER": "off",
-                "TIERSTREAM_GROUP_INSTANCE_ID": name if is_static else "",
-            }
-            self.workers[name] = Worker(role, name, variables, self.folder)
+            instance = {"TIERSTREAM_GROUP_INSTANCE_ID": name} if is_static else {}
+            self.workers[name] = Worker(role, name, self.variables | instance, self.folder)
         return self.workers[name]
 
     async def under_way(self, seconds: float) -> None:
@@ -126,9 +130,7 @@ class Scene:
     async def settle(self) -> None:
         """Bring everything to its end: all published is processed, all timers have fired."""
         await self._caught_up(_SETTLE_S_MAX)
-        self.told("caught up")
         last = await self.feeder.end()
-        self.told("ticked")
         ends = await self._asked(self._log_ends)
         otherwise = "the customers role does not settle"
         await _until(lambda: self._processed(ends, last), otherwise, _SETTLE_S_MAX)

@@ -97,7 +97,7 @@ def history(random: Random, size: int) -> list[Entry]:
         if roll < 0.25:
             if index >= first_tick:
                 entries.append(_tick(random, day))
-        elif roll < 0.28:
+        elif roll < 0.30:
             entries.append(Entry(random.choice(customers()[0]), b'{"event":"nonsense"}'))
         else:
             entry = _marked(_event(random, index, day), offset)

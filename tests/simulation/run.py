@@ -182,7 +182,7 @@ async def _worker(world: World, membership: Membership) -> None:
             if partition.position is None:
                 await partition.take_over()
                 at = _place(partition)
-                if not world.chance.calm and random.random() < 0.05:
+                if not world.chance.calm and random.random() < 0.1:
                     # The engine was told a place of the group's, or one of its own from before.
                     at = random.choice((max(0, at - 12), at + 1, world.committed))
             stored = world.log.stored(LOG, PARTITION)
