@@ -43,7 +43,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     own_brand: bool | None = None
     custom: bool | None = None
     grade: Name | None = None
-    quantity_milli: int | None = None
+    quantity_milli: SignedAmount | None = None
     unit: Name | None = None
     list_amount_minor: Amount | None = None
 
@@ -149,7 +149,7 @@ class Engagement(Fact, frozen=True, tag="engagement", kw_only=True):
 
     kind: Annotated[str, Meta(min_length=1, max_length=64)]
     name: Name | None = None
-    quantity_milli: int | None = None
+    quantity_milli: SignedAmount | None = None
     unit: Name | None = None
     channel: Channel | None = None
     other_customer_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 ENGINE = 1  # raised whenever `reduce`, `due` or the packing of states changes its results
 ERAS_MAX = 8
+_RATES_MAX = 400  # days of exchange rates that an era keeps
 LATENESS_DAYS = 30
 FUTURE_S_MAX = 86_400
 _NO_ZONE = "UTC"  # days before the first rulebook says otherwise
@@ -139,7 +140,7 @@ def succeed(before: EraRecord | None, change: EraEvent, since: int | None) -> Er
             return msgspec.structs.replace(era, cuts=change)
         case RatesSet():
             kept = tuple(r for r in era.rates if (r.base, r.date) != (change.base, change.date))
-            return msgspec.structs.replace(era, rates=(*kept, change))
+            return msgspec.structs.replace(era, rates=(*kept, change)[-_RATES_MAX:])
         case EngineRaised():
             return msgspec.structs.replace(era, engine=change.engine, tzdata=change.tzdata)
         case _:

@@ -70,6 +70,7 @@ class Held:
     applied: int
     origin: str
     ledger: Ledger
+    read_to: int  # how far the changelog was read when it was taken over
     cursor: int = 0  # of the pass that looks for unseated states
     quiet_at: int | None = None  # nobody in the due index is due at this clock
 

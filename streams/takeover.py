@@ -105,12 +105,19 @@ class TakeOver:
             # A newer owner has moved on, and compaction took the position that was newest before.
             message = "the changelog moved on while it was read"
             raise Doubt(message)
-        return Held(writer, owner, applied, origin, Ledger(position)), restored, wiped
+        held = Held(writer, owner, applied, origin, Ledger(position), bounds.end)
+        return held, restored, wiped
 
     async def _founded(self, writer: Writer, topic: str, owner: str) -> Held:
-        """Begin an empty changelog: its identity first, then the position before everything."""
+        """Begin an empty changelog: its identity first, then the position before everything.
+
+        Everything is what the log still holds: an application may be newer than its log.
+        """
         origin, now = self.draw(), self.clock.now()
-        position = msgspec.structs.replace(START, partitions=self.settings.partitions)
+        log = await self.log.bounds(self.settings.prefix + LOG, self.number)
+        position = msgspec.structs.replace(
+            START, next=log.start, partitions=self.settings.partitions
+        )
         entries = [
             Entry(keys.ORIGIN, origin.encode()),
             Entry(keys.POSITION, msgspec.json.encode(position)),
@@ -125,7 +132,7 @@ class TakeOver:
             for index, entry in enumerate(entries)
         ]
         await self._apply(owner, 0, origin, records)
-        return Held(writer, owner, last + 1, origin, Ledger(position))
+        return Held(writer, owner, last + 1, origin, Ledger(position), last + 1)
 
     async def _origin(self, topic: str, bounds: Bounds) -> str | None:
         """Return the identity with which the changelog begins, None where it holds no record."""
@@ -185,7 +192,10 @@ class TakeOver:
             raise Halt(message)
         bounds = await self.log.bounds(self.settings.prefix + LOG, self.number)
         if not bounds.start <= position.next <= bounds.end:
-            checked(held, await self.store.view(self.number, []))  # a newer owner may have moved on
+            changelog = await self.log.bounds(self.settings.prefix + STATE, self.number)
+            if changelog.end > held.read_to:
+                message = "a newer owner has moved on meanwhile, and retention after it"
+                raise Doubt(message)
             message = (
                 f"the next record to take is {position.next}, but {LOG}-{self.number} holds "
                 f"{bounds.start} to {bounds.end}: it was truncated or made anew"

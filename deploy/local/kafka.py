@@ -173,7 +173,8 @@ def _prepare(nodes: Sequence[_Node]) -> None:
         command = _java(
             f"-Dlog4j2.configurationFile={_CONFIG / 'log4j2.properties'}",
             *("kafka.tools.StorageTool", "format"),
-            *("--cluster-id", cluster_id, "--config", str(node.properties_path)),
+            f"--cluster-id={cluster_id}",  # a random id may begin with a dash
+            *("--config", str(node.properties_path)),
         )
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:

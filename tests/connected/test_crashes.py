@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from tests.faults.rows import Row, flush_store, kill_at_steps, kill_broker, kill_customers, poison
+from tests.faults.rows import Row, flush_store, kill_at_steps, kill_broker, kill_customers
 from tests.faults.run import Ground, ground
 from tests.faults.scene import Load
 from tests.faults.steps import Step
@@ -22,7 +22,6 @@ ROWS = (
     Row("customers", kill_customers, full=1, quick=1),
     Row("steps", partial(kill_at_steps, steps=HARDEST), full=1, quick=1),
     Row("store", flush_store, full=1, quick=1),
-    Row("poison", poison, full=1, quick=1, poison_share=0.1),
 )
 
 

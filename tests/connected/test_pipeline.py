@@ -34,7 +34,7 @@ def own() -> Iterator[Ground]:
 @pytest.fixture
 async def pipeline(own: Ground) -> AsyncIterator[Scene]:
     """A deployment with both workers that has come to rest after some seconds of mixed input."""
-    load = Load(seed=4, poison_share=0.05)
+    load = Load(seed=4, events_per_s=1_000, poison_share=0.05)
     async with scene(own.kafka, own.valkey, own.folder, load, print) as made:
         await made.activate(1)
         for role in Role:

@@ -81,7 +81,7 @@ async def _run(
         def told(text: str, began: float = began) -> None:
             console.print(f"  {monotonic() - began:6.1f} s  {text}")
 
-        load = Load(options.seed, poison_share=row.poison_share)
+        load = Load(options.seed, row.events_per_s, row.poison_share)
         outcome = await on.run(row, times, load, told)
         restarts = f", {outcome.restarts} workers gave up and were restarted"
         told(

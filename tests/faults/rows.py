@@ -23,6 +23,7 @@ _SECOND = "customers-2"
 _CALM_S = 1.0
 _READY_S_MAX = 40.0
 _DEATH_S_MAX = 30.0
+_STOP_S = 20.0  # the workers' own deadline is 15
 _LOOK_EVERY_S = 0.05
 _TIMES_MAX = {Step.BOUNDS: 2 * PARTITIONS, Step.VIEWED: 30}
 """How often a step is certainly met after a start, where that is not once a partition."""
@@ -37,6 +38,7 @@ class Row:
     full: int
     quick: int
     poison_share: float = 0.01
+    events_per_s: float = 1_000.0
 
 
 async def kill_customers(scene: Scene, times: int) -> None:
@@ -76,7 +78,7 @@ async def rebalance(scene: Scene, times: int) -> None:
         if number % 2:
             second.kill()
         else:
-            await asyncio.to_thread(second.stop, SESSION_S)
+            await asyncio.to_thread(second.stop, _STOP_S)
         await scene.resume(left)
 
 
@@ -96,7 +98,7 @@ async def zombie(scene: Scene, times: int) -> None:
         frozen.thaw()
         await scene.under_way(_CALM_S)
         await _ready(frozen)
-    await asyncio.to_thread(second.stop, SESSION_S)
+    await asyncio.to_thread(second.stop, _STOP_S)
 
 
 async def flush_store(scene: Scene, times: int) -> None:
@@ -161,7 +163,7 @@ ROWS = (
     Row("broker killed", kill_broker, 8, 1),
     Row("customers worker killed", kill_customers, 20, 3),
     Row("ingress worker killed", kill_ingress, 20, 2),
-    Row("killed after each step", kill_at_steps, 3, 1),
+    Row("killed after each step", kill_at_steps, 3, 1, events_per_s=300),  # none comes to its work
     Row("workers join and leave", rebalance, 10, 2),
     Row("worker frozen, then wakes", zombie, 4, 1),
     Row("store flushed", flush_store, 10, 2),

@@ -52,8 +52,8 @@ class Load(NamedTuple):
     """What is written while things break; `poison_share` of it is bad."""
 
     seed: int
-    events_per_s: float = 1_000.0
-    poison_share: float = 0.01
+    events_per_s: float
+    poison_share: float
 
 
 @dataclass(slots=True)
