@@ -51,8 +51,8 @@ TESTS = (
     Stage("simulation", (_PYTHON, "-m", "tests.simulation", "--seeds", "2000"), 600),
     Stage("connected tests", (*_PYTEST, "-m", "connected or long"), 1200),
     Stage("demo", (_PYTHON, "-m", "deploy.demo", "--events", "20000", "--json"), 300),
-    Stage("bench", (_PYTHON, "-m", "tests.bench", "--quick", "--json"), 300),
-    Stage("faults", (_PYTHON, "-m", "tests.faults", "--quick", "--json"), 600),
+    Stage("bench", (_PYTHON, "-m", "tests.bench", "--quick", "--json"), 480),
+    Stage("faults", (_PYTHON, "-m", "tests.faults", "--quick", "--json"), 900),
 )
 """One after the other: each wants the machine for itself."""
 

@@ -11,7 +11,7 @@ from tests.simulation.judge import judge
 from tests.simulation.run import Verdict, World, play, run
 
 FAST_SEEDS = 80
-LONG_SEEDS = 2_000
+LONG_SEEDS = 1_000
 # What has to have happened in 2,000 runs, or they show less than they seem to.
 BRANCHES = {
     *("kill", "roll back", "restore a backup", "lose all", "lose due", "lose field"),
