@@ -7,7 +7,6 @@ the rulebook's zone, and the clock ticks at every day start and just before each
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -219,9 +218,3 @@ def _polarity(said: FeedbackStep) -> Polarity:
 
 def _minor(amount: Decimal, currency: str) -> int:
     return int(amount.scaleb(MINOR_DIGITS[currency]))
-
-
-def day_starts(moments: list[Moment], zone: Calendar) -> Iterator[int]:
-    """Yield every day start from a story's first moment to its last: when its clock ticks."""
-    for day in range(zone.day(moments[0].at) + 1, zone.day(moments[-1].at) + 1):
-        yield zone.start(day)
