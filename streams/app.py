@@ -59,6 +59,9 @@ EXIT_HALT = 78
 _DAY_S = 86_400
 
 
+# A batch makes tens of thousands of values and lets them go again, none of them in a cycle; looking
+# through them every 700, Python's default, costs an eighth of the reducer's time.
+_GC_THRESHOLD = 100_000
 _PORTS = {Role.INGRESS: 9471, Role.CUSTOMERS: 9472}
 
 
@@ -110,6 +113,7 @@ async def serve(role: Role, settings: Settings, stop: asyncio.Event) -> None:
         _log.info("worker started", role=role, app=settings.app, web=f"http://127.0.0.1:{port}")
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD)
         await _first(worker.engine.run(stop), watchdog.run(), failure.wait())
 
 

@@ -74,14 +74,9 @@ class Batch:
         Raises:
             Halt: the log was concluded by a newer engine, or a timer's rules fail.
         """
-        condemned: dict[int, Refusal] = {}
-        while True:
-            run = _Run(self, loaded, condemned)
-            failed = run.all()
-            if failed is None:
-                return run.result()
-            offset, refusal = failed
-            condemned[offset] = refusal
+        run = _Run(self, loaded)
+        run.all()
+        return run.result()
 
 
 class _Run:
@@ -91,14 +86,11 @@ class _Run:
         self,
         batch: Batch,
         loaded: Mapping[bytes, bytes | None],
-        condemned: Mapping[int, Refusal],
     ) -> None:
-        """`condemned`: records whose rules fail, by offset, and how."""
         self.batch = batch
-        self.condemned = condemned
         self.loaded = loaded
-        self.states: dict[bytes, CustomerState] = {}
-        self.changed: dict[bytes, CustomerState] = {}
+        self.packed: dict[bytes, bytes] = {}
+        self.dues: dict[bytes, int | None] = {}
         self.published: dict[str, list[Entry]] = {}
         self.reasons: list[Reason] = []
         self.said = int(batch.ledger.position.outputs, 16)
@@ -115,8 +107,8 @@ class _Run:
         self.reducer.first_tick = self.first_tick
         self.source = f"urn:tierstream:{batch.app}".encode()
 
-    def all(self) -> tuple[int, Refusal] | None:
-        """Run everything; return the record whose rules failed, if one did."""
+    def all(self) -> None:
+        """Look at the quiet customers, then run the records in order."""
         now = self.now
         if now is not None:
             for customer in self.batch.quiet:
@@ -126,30 +118,29 @@ class _Run:
                 if not self._record(record):
                     break
             except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+                # Nothing of it was kept: the customer's state is still the packed one.
                 message = f"{type(error).__name__} while concluding this event: {error}"
-                return record.offset, Refusal(Reason.RULE_FAILED, message)
+                self._set_aside(record, Refusal(Reason.RULE_FAILED, message))
             self.taken += 1
-        return None
 
     def _look_at(self, customer: bytes, now: int) -> None:
         state = self._state(customer)
         if state is None:
+            self.dues[customer] = None
             return
         decisions: list[AnyDecision] = []
         era, due = state.era, state.due
         self.reducer.fire_due(customer.decode(), state, now, decisions)
+        # The index is only a hint: where it was wrong, it is put right.
+        self.dues[customer] = look_at(customer, state.due)
         if state.due != due or state.era != era:
-            self.changed[customer] = state
+            self.packed[customer] = pack(state)
             self.fired += 1
             self._publish(decisions, None)
 
     def _record(self, record: Record) -> bool:
         """Take one record; False where it has to wait until older eras are done with."""
         if record.headers and self._repeated(record):
-            return True
-        condemned = self.condemned.get(record.offset)
-        if condemned is not None:
-            self._set_aside(record, condemned)
             return True
         try:
             event = events.decode(record.value or b"")
@@ -181,7 +172,8 @@ class _Run:
         if isinstance(outcome, Refusal):
             self._set_aside(record, outcome)
             return True
-        self.states[key] = self.changed[key] = outcome.state
+        self.packed[key] = pack(outcome.state)
+        self.dues[key] = look_at(key, outcome.state.due)
         if outcome.decisions:
             self._publish(outcome.decisions, record)
         return True
@@ -227,13 +219,10 @@ class _Run:
         return True
 
     def _state(self, customer: bytes) -> CustomerState | None:
-        state = self.states.get(customer)
-        if state is None:
+        packed = self.packed.get(customer)
+        if packed is None:
             packed = self.loaded.get(customer)
-            if packed is None:
-                return None
-            state = self.states[customer] = unpack(packed)
-        return state
+        return None if packed is None else unpack(packed)
 
     def _publish(self, decisions: Sequence[AnyDecision], record: Record | None) -> None:
         trace = None
@@ -261,20 +250,13 @@ class _Run:
         """Return what to write, states first, the position last."""
         batch, before = self.batch, self.batch.ledger
         fields: dict[bytes, bytes] = {}
-        dues: dict[bytes, int | None] = {}
         digest = int(before.position.states, 16)
-        for customer, state in self.changed.items():
-            packed = pack(state)
+        for customer, packed in self.packed.items():
             old = self.loaded.get(customer)
             if old is not None:
                 digest -= state_digest(customer, old)
             digest += state_digest(customer, packed)
             fields[keys.customer_field(customer)] = packed
-            dues[customer] = look_at(customer, state.due)
-        for customer in batch.quiet:
-            if customer not in self.changed:  # the index is only a hint, and this one was wrong
-                unchanged = self.states.get(customer)
-                dues[customer] = None if unchanged is None else look_at(customer, unchanged.due)
         marks = before.marks
         if self.marks:
             if any(place not in marks for place in self.marks):
@@ -298,7 +280,9 @@ class _Run:
             partitions=batch.partitions,
         )
         ledger = Ledger(position, marks, tuple(self.eras), tuple(self.slots))
-        return Result(ledger, fields, dues, self.published, self.reasons, self.fired, self.taken)
+        return Result(
+            ledger, fields, self.dues, self.published, self.reasons, self.fired, self.taken
+        )
 
 
 def state_digest(customer: bytes, packed: bytes) -> int:
