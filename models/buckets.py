@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TypeAlias
 
+from models.calendar import Span
+
 Series: TypeAlias = tuple[list[int], list[int]]
 
 
@@ -32,14 +34,31 @@ def add(series: Series, day: int, amount: int) -> None:
         values.insert(index, amount)
 
 
+def raise_to(series: Series, day: int, amount: int, least: int) -> None:
+    """Raise the bucket of `day` to at least `amount`, in place; it begins with `least`."""
+    days, values = series
+    index, found = slot(days, day)
+    if found:
+        values[index] = max(values[index], amount)
+    else:
+        days.insert(index, day)
+        values.insert(index, max(amount, least))
+
+
+def within(days: list[int], span: Span) -> slice:
+    """Return where the days of a span stand in `days`."""
+    first = 0 if span.first is None else bisect_left(days, span.first)
+    return slice(first, len(days) if span.last is None else bisect_right(days, span.last))
+
+
 def total(days: list[int], values: list[int], after: int) -> int:
     """Return the sum over all days later than `after`; there is no upper edge."""
     return sum(values[bisect_right(days, after) :])
 
 
-def total_between(days: list[int], values: list[int], first: int, last: int) -> int:
-    """Return the sum over the days `first` to `last`, both included."""
-    return sum(values[bisect_left(days, first) : bisect_right(days, last)])
+def total_within(days: list[int], values: list[int], span: Span) -> int:
+    """Return the sum over the days of a span."""
+    return sum(values[within(days, span)]) if days else 0
 
 
 def next_exit(days: list[int], after: int, window_days: int) -> int | None:

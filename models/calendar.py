@@ -7,20 +7,31 @@ which makes `day` about ten times cheaper than going through `datetime`.
 
 from __future__ import annotations
 
+from calendar import isleap
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAY_S = 86_400
+PERIOD_MONTHS = {"month": 1, "quarter": 3, "half": 6, "year": 12}
 _SLOT_S = 900
 _OFFSETS_MAX = 200_000  # about 2,000 days' worth of quarter hours, at most 20 MB
+_STARTS_MAX = 10_000  # day starts remembered: a year of days on each side, and more
 _EPOCH = date(1970, 1, 1)
+
+
+class Span(NamedTuple):
+    """Some days in a row, both ends included. None: without that end."""
+
+    first: int | None
+    last: int | None
 
 
 class Calendar:
     """Converts between instants (seconds, UTC) and local day numbers of one zone."""
 
-    __slots__ = ("_offsets", "_zone", "name")
+    __slots__ = ("_offsets", "_starts", "_zone", "name")
 
     def __init__(self, name: str) -> None:
         try:
@@ -30,6 +41,7 @@ class Calendar:
             raise ValueError(message) from error
         self.name = name
         self._offsets: dict[int, int] = {}
+        self._starts: dict[int, int] = {}
 
     def day(self, at: int) -> int:
         """Return the local day number of instant `at`."""
@@ -41,6 +53,14 @@ class Calendar:
 
     def start(self, day: int) -> int:
         """Return the instant at which local day `day` begins."""
+        start = self._starts.get(day)
+        if start is None:
+            if len(self._starts) >= _STARTS_MAX:
+                self._starts.clear()
+            start = self._starts[day] = self._start(day)
+        return start
+
+    def _start(self, day: int) -> int:
         midnight = datetime.combine(self.date(day), datetime.min.time(), self._zone)
         start = int(midnight.timestamp())
         # Where the clocks jump over midnight, the day begins at the jump.
@@ -75,6 +95,37 @@ def calendar(name: str) -> Calendar:
 def day_number(when: date) -> int:
     """Return the day number of a calendar date."""
     return (when - _EPOCH).days
+
+
+@lru_cache(maxsize=4_096)
+def period_of(name: str, day: int) -> tuple[int, int]:
+    """Return the first and last day of the calendar period of `PERIOD_MONTHS` that holds a day.
+
+    >>> [str(Calendar.date(day)) for day in period_of("quarter", day_number(date(2026, 5, 9)))]
+    ['2026-04-01', '2026-06-30']
+    """
+    months = PERIOD_MONTHS[name]
+    when = Calendar.date(day)
+    first = date(when.year, (when.month - 1) // months * months + 1, 1)
+    years, month = divmod(first.month - 1 + months, 12)
+    return day_number(first), day_number(date(first.year + years, month + 1, 1)) - 1
+
+
+def year_from(start: int, day: int) -> tuple[int, int]:
+    """Return the first and last day of the year that holds a day, counted from day `start`."""
+    year = Calendar.date(day).year
+    first = anniversary(start, year)
+    if first > day:
+        return anniversary(start, year - 1), first - 1
+    return first, anniversary(start, year + 1) - 1
+
+
+def anniversary(day: int, year: int) -> int:
+    """Return the day number of a day's anniversary in `year`; 29 February's may be the 28th."""
+    when = Calendar.date(day)
+    if (when.month, when.day) == (2, 29) and not isleap(year):
+        return day_number(date(year, 2, 28))
+    return day_number(date(year, when.month, when.day))
 
 
 def rfc3339(at: int) -> str:

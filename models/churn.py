@@ -29,11 +29,13 @@ horizon > 0. They use only + - * / and `math`, so equal input gives equal bits.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import exp, expm1, floor, inf, log, log1p
+from math import exp, expm1, inf, log, log1p
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from models.events import Severity
+if TYPE_CHECKING:
+    from models.events import Severity
 
 FORECAST_DAYS_MAX = 36_525.0  # a century: what lies beyond is as good as never
 
@@ -160,15 +162,6 @@ def risk(model: MbgNbd, x: int, ell: float, age_days: float, horizon_days: float
     if log_odds >= _LOG_ODDS_MAX:
         return 1.0
     return 1.0 + expm1(-shape * log1p(horizon_days / rate)) / (1.0 + exp(log_odds))
-
-
-def score(risk: float) -> int:
-    """Return a risk as a whole number from 0 to 100, halves rounded up.
-
-    For people to read. Bands compare the risk itself: at 0.747 the score says 75, and a band that
-    begins at 0.75 has not begun.
-    """
-    return floor(100.0 * risk + 0.5)
 
 
 def risk_factors(

@@ -29,6 +29,7 @@ class ComplaintCase(msgspec.Struct, array_like=True):
     opened_at: int | None  # None: a correction that still waits for its complaint
     detail: tuple[int, int, int]  # at, type, severity (0: not given, else 1 + index)
     status: tuple[int, int, int]  # at, status (see `fold.STATUSES`), outcome (0: none)
+    amount: tuple[int, int, str | None] | None = None  # at, minor units, currency
 
 
 class FeedbackCase(msgspec.Struct, array_like=True):
@@ -38,6 +39,26 @@ class FeedbackCase(msgspec.Struct, array_like=True):
     given_at: int | None
     # at, retracted, metric, polarity, kind, public, score + 1 (0: none)
     value: tuple[int, int, int, int, int, int, int]
+    topic: int = 0  # of that value: 1 + index; 0: none
+
+
+class Relation(msgspec.Struct, array_like=True):
+    """A tie to another customer; the newest step by event time holds, a link on equal times."""
+
+    key: bytes
+    step: tuple[int, bool]  # at, whether linked
+    kind: int
+
+
+class Part(msgspec.Struct, array_like=True):
+    """The part of a customer's trade in one category or through one channel, by day."""
+
+    days: list[int] = []
+    net_minor: list[int] = []  # of the purchases
+    refunded_minor: list[int] = []
+    orders: list[int] = []  # less those refunded in full
+    quantity_milli: list[int] = []  # less what was returned
+    margin_minor: list[int] = []  # of the purchases; known by channel only
 
 
 class Facts(msgspec.Struct, array_like=True):
@@ -57,6 +78,10 @@ class Facts(msgspec.Struct, array_like=True):
     complaints: list[ComplaintCase] = []
     feedback: list[FeedbackCase] = []
     profile: dict[str, tuple[int, Any]] = {}
+    sole_channel: int = 0  # of every purchase: 1 + index, 0: not said; `fold_sales.MIXED`
+    channels: dict[str, Part] = {}  # purchases once there are several channels; refunds always
+    categories: dict[str, Part] = {}
+    relations: list[Relation] = []
 
 
 class Feed(msgspec.Struct, array_like=True, frozen=True):
@@ -74,6 +99,65 @@ class Root(msgspec.Struct, array_like=True, frozen=True):
     occurred_at: int
 
 
+class Warned(msgspec.Struct, array_like=True):
+    """A running warning that a tier will be lost. `id` is empty while nobody was told of it."""
+
+    id: bytes
+    revision: int
+    reason: int  # index into `models.decisions.WARNING_REASONS`
+    ends_at: int  # the instant that decides
+    review: int | None = None  # the review that it is about
+
+
+class Lost(msgspec.Struct, array_like=True):
+    """The last tier lost, kept while an event of before could still come and undo it."""
+
+    tier: int
+    since: int
+    lost_at: int
+    output_id: bytes  # of the output that told it; empty where an override hid it
+
+
+class Override(msgspec.Struct, array_like=True, frozen=True):
+    """Somebody's decision about the tier."""
+
+    id: str
+    tier: int
+    exactly: bool  # otherwise at least
+    reason: str
+    by: str
+    until: int | None
+
+
+class Standing(msgspec.Struct, array_like=True):
+    """What beside the rules has a say in a customer's tier; most customers have none of it.
+
+    With an override, `shadow` is the tier that the rules would give, and since when.
+    """
+
+    warned: Warned | None = None  # about the tier that the rules give
+    ending: Warned | None = None  # about what is beneath an override that ends
+    lost: Lost | None = None
+    override: Override | None = None
+    shadow: tuple[int, int] | None = None
+    hold_until: int | None = None
+    reviewed_at: int | None = None  # the last review that was held
+
+
+class Asked(msgspec.Struct, array_like=True):
+    """An action's last request: when, its output id, and until when it is valid (None: always)."""
+
+    at: int
+    id: bytes
+    until: int | None
+    cancelled: bool = False
+    about: bytes | None = None  # the complaint that it answers
+
+    def is_valid(self, at: int) -> bool:
+        """Tell whether somebody may still act on it."""
+        return not self.cancelled and (self.until is None or at < self.until)
+
+
 class Conclusions(msgspec.Struct, array_like=True):
     """What was concluded. Tiers, bands and categories are indices into the era's rulebook."""
 
@@ -83,10 +167,14 @@ class Conclusions(msgspec.Struct, array_like=True):
     band_since: int | None = None
     score: int | None = None  # as last published
     quiet_until: int | None = None  # the churn band cannot rise by itself before this instant
-    categories: list[int | None] = []  # one a dimension; None: unknown
+    categories: list[int | str | None] = []  # one a dimension (see `rules.book`); None: unknown
     revision: int = 0
     said_at: int = 0  # `occurred_at` of the newest output
     feeds: dict[int, Feed] = {}
+    standing: Standing | None = None
+    policies: int = 0  # bit mask of the rulebook's policies that have started
+    whens: int = 0  # bit mask of the actions whose `when` was true
+    asked: dict[int, Asked] = {}  # by action
 
 
 class CustomerState(msgspec.Struct, array_like=True):
@@ -99,6 +187,10 @@ class CustomerState(msgspec.Struct, array_like=True):
     facts: Facts = msgspec.field(default_factory=Facts)
     concluded: Conclusions = msgspec.field(default_factory=Conclusions)
     root: Root | None = None
+    # A husk: only revision and feeds are left, so that they never restart.
+    erased: bool = False
+    moved_to: str | None = None  # a husk too: the customer who she was merged into
+    absorbed: list[str] = []  # customers merged into her, sorted
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -132,6 +224,16 @@ def is_seen(state: CustomerState, key: bytes) -> bool:
     while index > 0 and index % SEEN_BYTES:  # a match across two entries is none
         index = seen.find(key, index + 1)
     return index >= 0
+
+
+def remember_all(state: CustomerState, other: CustomerState) -> None:
+    """Note the events of another customer as counted too."""
+    both = state.seen + other.seen
+    entries = sorted({both[i : i + SEEN_BYTES] for i in range(0, len(both), SEEN_BYTES)})
+    state.floor = max(state.floor, other.floor)
+    if len(entries) > SEEN_MAX:
+        state.floor = max(state.floor, entries[-SEEN_MAX - 1])
+    state.seen = b"".join(entries[-SEEN_MAX:])
 
 
 def remember(state: CustomerState, key: bytes, oldest_at: int) -> None:

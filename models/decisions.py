@@ -9,7 +9,7 @@ per customer over all outputs, their common order.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import field
@@ -48,7 +48,7 @@ class Rank(msgspec.Struct, frozen=True):
     """Positions on the ladder, 0 the lowest."""
 
     from_: int | None = field(name="from")
-    to: int
+    to: int | None
     top: int
 
 
@@ -76,26 +76,73 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     rulebook: RulebookRef
 
 
+TierReason = Literal[
+    "joined",
+    "qualified",
+    "keep_failed",
+    "grace_ended",
+    "review",
+    "override_set",
+    "override_ended",
+    "hold_ended",
+    "rulebook",
+    "refund",
+    "late_event",
+    "merged_into",
+    "erased",
+]
+WarningReason = Literal["keep_failed", "review", "override_ending"]
+WARNING_REASONS: tuple[WarningReason, ...] = get_args(WarningReason)
+
+
+class OverrideRef(msgspec.Struct, frozen=True):
+    """The override behind a tier."""
+
+    id: str
+    mode: Literal["at_least", "exactly"]
+    reason: str
+    by: str
+    until: str | None
+
+
 class TierChanged(Decision, frozen=True, kw_only=True):
     """`segment.tier-changed.v1`: a customer enters a tier."""
 
     from_: str | None = field(name="from")
-    to: str
+    to: str | None  # null: she is merged into another customer, or erased
     rank: Rank
     labels: Labels
     direction: Literal["up", "down", "none"]
-    reason: Literal["joined", "qualified", "keep_failed", "rulebook", "refund"]
+    reason: TierReason
     qualified_tier: str | None
     matched_tiers: tuple[str, ...]
     held_since: str | None
     tier_since: str
     valid_until: str | None = None
     next_review_at: str | None = None
-    override: dict[str, Any] | None = None
+    override: OverrideRef | None = None
     warning_id: str | None = None
     if_nothing_happens: Outlook | None = None
     missing_for_next: dict[str, Any] | None = None
     evidence: list[dict[str, Any]]
+
+
+class TierWarning(Decision, frozen=True, kw_only=True):
+    """`segment.tier-warning.v1`: a tier will be lost at `ends_at`, unless what is missing comes.
+
+    `missing` is as of `ends_at`, `missing_now` as of now. `cleared` carries neither: she keeps it.
+    """
+
+    state: Literal["set", "revised", "cleared"]
+    warning_id: str
+    warning_revision: int
+    tier: str
+    labels: Labels
+    falls_to: str
+    reason: WarningReason
+    ends_at: str
+    missing: list[dict[str, Any]]
+    missing_now: list[dict[str, Any]]
 
 
 class RiskReason(msgspec.Struct, frozen=True):
@@ -107,7 +154,10 @@ class RiskReason(msgspec.Struct, frozen=True):
 
 
 class ChurnRiskChanged(Decision, frozen=True, kw_only=True):
-    """`segment.churn-risk.v1`: a customer enters a churn risk band. `score` is 0 to 100."""
+    """`segment.churn-risk.v1`: a churn risk band, entered or moved within. `score` is 0 to 100.
+
+    Within a band the score is told only where the rulebook has a `score_step`.
+    """
 
     from_band: str | None
     to_band: str
@@ -138,12 +188,31 @@ class SegmentChanged(Decision, frozen=True, kw_only=True):
     reactivated: bool = False
 
 
+class ActionRequested(Decision, frozen=True, kw_only=True):
+    """`segment.action-requested.v1`: somebody should act, or stop acting, for a customer.
+
+    A policy starts and stops; an action is done, and cancelled while it is still valid and its
+    reason ends.
+    """
+
+    action: str
+    kind: Literal["do", "start", "stop", "cancel"]
+    policy: bool
+    labels: Labels
+    parameters: dict[str, Any]
+    trigger: str
+    valid_until: str | None = None
+    cooldown_until: str | None = None
+    cancels: str | None = None
+    consent: str | None = None
+
+
 class TierCurrent(msgspec.Struct, frozen=True, kw_only=True):
     """`segment.tier-current.v1` (compacted): the tier that a customer has now."""
 
     customer_id: str
-    tier: str
-    rank: int
+    tier: str | None
+    rank: int | None
     top: int
     labels: Labels
     tier_since: str
@@ -152,5 +221,5 @@ class TierCurrent(msgspec.Struct, frozen=True, kw_only=True):
     rulebook: RulebookRef
 
 
-AnyDecision = TierChanged | ChurnRiskChanged | SegmentChanged
+AnyDecision = TierChanged | TierWarning | ChurnRiskChanged | SegmentChanged | ActionRequested
 encode = msgspec.json.Encoder().encode

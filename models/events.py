@@ -16,6 +16,9 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from models.churn import Coins
+from models.churn_calibration import Platt
+
 AMOUNT_MAX = 10**15
 LINES_MAX = 200
 
@@ -197,6 +200,20 @@ class CustomersMerged(Fact, frozen=True, tag="customers.merged", kw_only=True):
     by: Name
 
 
+class CustomerMoved(Fact, frozen=True, tag="customer.moved", kw_only=True):
+    """What is known of an absorbed customer, on its way to the survivor, who is the record's key.
+
+    Written by the partition of the absorbed customer only. `came_by`: the ids that it was sent on
+    from; `state`: the packed state, compressed, in base64; `tier` and `override`: names of tiers.
+    """
+
+    came_by: tuple[str, ...]
+    by: Name
+    tier: Name | None = None
+    override: Name | None = None
+    state: str
+
+
 class CustomerErased(Fact, frozen=True, tag="customer.erased", kw_only=True):
     """The customer's data is to be forgotten; a husk remains so that sequences never restart."""
 
@@ -229,13 +246,18 @@ class RulebookActivated(EraChange, frozen=True, tag="rulebook.activated", kw_onl
 
 
 class ChurnModelActivated(EraChange, frozen=True, tag="churn-model.activated", kw_only=True):
-    """Fitted churn parameters come into force (rates per day)."""
+    """Fitted churn parameters come into force (rates per day), with what was learnt beside them.
+
+    `calibration` None: risks are told as they are. `coins` None: those assumed by default.
+    """
 
     version: int
     r: float
     alpha_days: float
     a: float
     b: float
+    calibration: Platt | None = None
+    coins: Coins | None = None
 
 
 class RfmCutsActivated(EraChange, frozen=True, tag="rfm-cuts.activated", kw_only=True):
@@ -280,6 +302,7 @@ CustomerEvent = (
     | HoldSet
     | HoldCleared
     | CustomersMerged
+    | CustomerMoved
     | CustomerErased
     | ScoreSet
 )

@@ -12,13 +12,7 @@ import msgspec
 from models.calendar import rfc3339
 from models.errors import Reason
 from models.events import (
-    TAGS,
-    CustomerErased,
-    CustomersMerged,
-    HoldCleared,
-    HoldSet,
-    OverrideCleared,
-    OverrideSet,
+    CustomerMoved,
     Profile,
     Purchase,
     Refund,
@@ -32,7 +26,6 @@ if TYPE_CHECKING:
     from rules.eras import Era
 
 ATTRIBUTE_BYTES_MAX = 1_024  # of a profile attribute, as JSON: it bounds the size of a state
-_NOT_YET = OverrideSet | OverrideCleared | HoldSet | HoldCleared | CustomersMerged | CustomerErased
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -52,6 +45,9 @@ def refuse(
     today: int | None,
 ) -> Refusal | None:
     """Return why an event cannot be accepted; `day` and `today` are the event's and the clock's."""
+    if state is not None and state.erased:
+        message = "the customer was erased; a new relation needs a new customer id"
+        return Refusal(Reason.ERASED, message)
     if event.occurred_at > appended_at + FUTURE_S_MAX:
         return Refusal(
             Reason.FROM_THE_FUTURE,
@@ -69,9 +65,8 @@ def refuse(
         if large:
             message = f"{large[0]} is larger than {ATTRIBUTE_BYTES_MAX} bytes; keep a reference"
             return Refusal(Reason.TOO_LARGE, message)
-    elif isinstance(event, _NOT_YET):
-        message = f"{TAGS[type(event)]} is not acted on by this version"
-        return Refusal(Reason.REFUSED, message)
+    if isinstance(event, CustomerMoved):
+        return None  # it was accepted where it comes from
     if state is not None and state.floor and key <= state.floor:
         return Refusal(
             Reason.TOO_LATE,

@@ -5,22 +5,27 @@ Everything costly (evidence, outlook, reasons) is computed here and so only when
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.calendar import rfc3339
-from models.decisions import Outlook, Rank, SegmentChanged, TierChanged
-from rules import churn_risk, tiering
+from models.decisions import ActionRequested, SegmentChanged
+from rules import churn_risk
+from rules.acting import Request, asked
 from rules.announce_churn import churn_changed
-from rules.envelope import SEGMENT, TIER, Envelope, Trigger, enveloped
-from rules.explain import evidence, missing_for_next
+from rules.announce_tier import lacks, tier_changed, warning
+from rules.envelope import ACTION, SEGMENT, Envelope, Trigger, enveloped
+from rules.tiering import Outcome, visible_warning
+from rules.timers import outlook
 from rules.view import View
 
 if TYPE_CHECKING:
-    from models.customer import CustomerState
+    from collections.abc import Sequence
+
     from models.decisions import AnyDecision
-    from rules.book import Book
+    from rules.announce_tier import Missing
+    from rules.book import Book, Dimension
     from rules.eras import Carried, Era
-    from rules.tiering import Move
+    from rules.judging import Judge
 
 
 class Change(NamedTuple):
@@ -30,99 +35,167 @@ class Change(NamedTuple):
     tier: int | None
     tier_since: int | None
     band: int | None
-    categories: list[int | None]
-    move: Move | None
+    categories: list[int | str | None]
+    stepped: bool  # the churn score has moved by a step
     qualified: int
-    outlook: Outlook | None  # for a change of tier
+    outcome: Outcome
+    requests: Sequence[Request]
     carried: Carried | None  # what another rulebook called it
+    missing: Missing | None  # for the warning that was running, just before the event
 
 
 def announce(
     app: str,
     customer: str,
-    state: CustomerState,
+    judge: Judge,
     era: Era,
     trigger: Trigger,
     change: Change,
     decisions: list[AnyDecision],
 ) -> None:
-    """Append the outputs for a change, tier first, then churn risk, then dimensions."""
-    book = era.book
-    if book is None:
-        return
-    concluded = state.concluded
-    envelope = enveloped(app, customer, state, era, trigger)
+    """Append the outputs for a change: about the tier, churn risk, dimensions, and what to do."""
+    envelope = enveloped(app, customer, judge.state, era, trigger)
     before = len(decisions)
-    if change.move is not None:
-        decisions.append(_tier_changed(envelope, book, change, change.move))
-    if concluded.band is not None and concluded.band != change.band:
-        stand = churn_risk.standing(state.facts, era.model)
+    _tier(envelope, judge, change, decisions)
+    concluded = judge.state.concluded
+    if concluded.band is not None and (change.stepped or concluded.band != change.band):
+        stand = churn_risk.standing(judge.state.facts, era.model)
         if stand is not None:
-            decisions.append(churn_changed(envelope, book, change.at, change.band, stand))
-    _segments_changed(envelope, book, change, decisions)
+            decisions.append(churn_changed(envelope, change.at, change.band, stand))
+    _segments(envelope, judge.book, change, decisions)
+    if change.requests or (change.carried is not None and change.carried.policies):
+        _requests(envelope, judge, change, decisions)
     if len(decisions) > before:
         concluded.said_at = envelope.occurred_at
 
 
-def _tier_changed(envelope: Envelope, book: Book, change: Change, move: Move) -> TierChanged:
-    state = envelope.state
-    view = View(book, state, change.at, state.concluded.band)
-    to = book.tiers[move.to]
-    down = change.tier is not None and move.to < change.tier
-    left = None if change.tier is None else book.tiers[change.tier].name
-    if left is None and change.carried is not None:
-        left = change.carried.tier  # a tier that this rulebook does not have any more
-    rule = f"tiers.{book.tiers[change.tier or 0].name}.keep" if down else f"tiers.{to.name}.qualify"
-    reason: Literal["joined", "qualified", "keep_failed", "rulebook", "refund"] = move.reason
-    if left is not None and envelope.trigger.kind == "activation":
-        reason = "rulebook"
-    elif down and envelope.trigger.type == "refund":
-        reason = "refund"
-    best = tiering.highest(change.qualified)
-    return TierChanged(
-        **envelope.fields(TIER),  # type: ignore[arg-type]  # one dict for all outputs' envelope
-        from_=left,
-        to=to.name,
-        rank=Rank(change.tier, move.to, len(book.tiers) - 1),
-        labels=dict(to.label),
-        direction="none" if change.tier is None else "down" if down else "up",
-        reason=reason,
-        qualified_tier=None if best is None else book.tiers[best].name,
-        matched_tiers=tuple(
-            tier.name for i, tier in enumerate(book.tiers) if change.qualified >> i & 1
-        ),
-        held_since=None if change.tier_since is None else rfc3339(change.tier_since),
-        tier_since=rfc3339(envelope.occurred_at),
-        if_nothing_happens=change.outlook,
-        missing_for_next=missing_for_next(view, move.to),
-        evidence=evidence(view, rule),
+def _tier(envelope: Envelope, judge: Judge, change: Change, decisions: list[AnyDecision]) -> None:
+    """Tell a warning that is cleared, the new tier, and a warning that is set or revised."""
+    cleared, move, running = change.outcome
+    if cleared is not None and change.tier is not None:
+        decisions.append(warning(envelope, judge, cleared, "cleared", ([], []), change.tier))
+    if move is not None:
+        ahead = outlook(judge, change.at)
+        decisions.append(tier_changed(envelope, judge, change, move, ahead))
+    if running is None:
+        return
+    tier, concluded = envelope.state.concluded.tier, envelope.state.concluded
+    standing = concluded.standing
+    assert standing is not None
+    assert tier is not None
+    warned = visible_warning(standing) or standing.ending or standing.warned
+    assert warned is not None
+    lacking = lacks(judge, warned, tier, change.at)
+    if running == "set" or (change.missing is not None and change.missing != lacking):
+        decisions.append(warning(envelope, judge, warned, running, lacking, tier))
+
+
+def _segments(envelope: Envelope, book: Book, change: Change, decisions: list[AnyDecision]) -> None:
+    before, after = change.categories, envelope.state.concluded.categories
+    carried = {} if change.carried is None else change.carried.categories
+    for index, dimension in enumerate(book.dimensions):
+        old = before[index] if index < len(before) else None
+        if old == after[index] and not (old is None and dimension.name in carried):
+            continue
+        left = dimension.names(old)
+        if old is None and dimension.name in carried:
+            left = carried[dimension.name]
+        elif old is None and dimension.name.startswith(_GROUP):
+            left = ("out",)  # nobody is in a group before the first look
+        entered = dimension.names(after[index])
+        if entered != left:
+            decisions.append(_segment(envelope, dimension, left, entered))
+    known = {dimension.name for dimension in book.dimensions}
+    decisions += [_dropped(envelope, name, carried[name]) for name in carried if name not in known]
+
+
+_GROUP = "group."
+
+
+def _segment(
+    envelope: Envelope,
+    dimension: Dimension,
+    left: tuple[str, ...] | None,
+    entered: tuple[str, ...] | None,
+) -> SegmentChanged:
+    single = dimension.kind != "many"
+    labels = {category.name: category.label for category in dimension.categories}
+    return SegmentChanged(
+        **envelope.fields(SEGMENT),  # type: ignore[arg-type]  # one envelope for all
+        dimension=dimension.name,
+        kind="single" if single else "many",
+        from_=left[0] if single and left else None,
+        to=entered[0] if single and entered else None,
+        added=tuple(name for name in entered or () if name not in (left or ())),
+        removed=tuple(name for name in left or () if name not in (entered or ())),
+        current=entered or (),
+        labels=dict(labels.get(entered[0], {})) if single and entered else {},
+        reactivated=dimension.name == "lifecycle"
+        and left == ("churned",)
+        and entered not in {None, ("prospect",)},
     )
 
 
-def _segments_changed(
-    envelope: Envelope, book: Book, change: Change, decisions: list[AnyDecision]
+def _dropped(envelope: Envelope, name: str, left: tuple[str, ...]) -> SegmentChanged:
+    """Tell that a dimension is left because the new rulebook does not have it any more."""
+    return SegmentChanged(
+        **envelope.fields(SEGMENT),  # type: ignore[arg-type]  # one envelope for all
+        dimension=name,
+        from_=left[0] if len(left) == 1 else None,
+        to=None,
+        added=(),
+        removed=left,
+        current=(),
+        labels={},
+    )
+
+
+def _requests(
+    envelope: Envelope, judge: Judge, change: Change, decisions: list[AnyDecision]
 ) -> None:
-    before, after = change.categories, envelope.state.concluded.categories
-    for index, dimension in enumerate(book.dimensions):
-        old = before[index] if index < len(before) else None
-        new = after[index]
-        from_ = None if old is None else dimension.categories[old].name
-        if from_ is None and change.carried is not None:
-            from_ = change.carried.categories.get(dimension.name)
-        elif old == new:
-            continue
-        to = None if new is None else dimension.categories[new]
-        if (None if to is None else to.name) == from_:
-            continue
-        decisions.append(
-            SegmentChanged(
-                **envelope.fields(SEGMENT),  # type: ignore[arg-type]  # one envelope for all
-                dimension=dimension.name,
-                from_=from_,
-                to=None if to is None else to.name,
-                added=() if to is None else (to.name,),
-                removed=() if from_ is None else (from_,),
-                current=() if to is None else (to.name,),
-                labels={} if to is None else dict(to.label),
-            )
+    book, concluded = judge.book, envelope.state.concluded
+    decisions += [
+        ActionRequested(
+            **envelope.fields(ACTION),  # type: ignore[arg-type]  # one envelope for all
+            action=name,
+            kind="stop",
+            policy=True,
+            labels={},
+            parameters={},
+            trigger="rulebook",
         )
+        for name in ([] if change.carried is None else change.carried.policies)
+    ]
+    for request in change.requests:
+        is_policy = request.kind in {"start", "stop"}
+        what = book.policies[request.place] if is_policy else book.actions[request.place]
+        parameters: dict[str, Any] = {}
+        consent, known = None, None
+        if not is_policy:
+            action = book.actions[request.place]
+            consent, known = action.consent, concluded.asked.get(request.place)
+            if request.kind == "do" and action.parameters:
+                tier = concluded.tier
+                view = View(book, judge.state, change.at, judge.band, judge.given, tier)
+                parameters = {name: view.value(value) for name, value in action.parameters}
+        decision = ActionRequested(
+            **envelope.fields(ACTION),  # type: ignore[arg-type]  # one envelope for all
+            action=what.name,
+            kind=request.kind,
+            policy=is_policy,
+            labels=dict(what.label),
+            parameters=parameters,
+            trigger=request.trigger,
+            valid_until=_written(request.valid_until),
+            cooldown_until=_written(request.cooldown_until),
+            cancels=known.id.hex() if request.kind == "cancel" and known is not None else None,
+            consent=consent,
+        )
+        if not is_policy:
+            told = bytes.fromhex(decision.id)
+            concluded.asked[request.place] = asked(request, envelope.occurred_at, told, known)
+        decisions.append(decision)
+
+
+def _written(at: int | None) -> str | None:
+    return None if at is None else rfc3339(at)

@@ -5,33 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.calendar import DAY_S, rfc3339
-from models.churn import expected_next, p_alive, risk, risk_factors, score
+from models.churn import expected_next, p_alive, risk_factors
 from models.decisions import ChurnRiskChanged, Outlook, RiskReason
 from rules import churn_risk
 from rules.envelope import CHURN
 
 if TYPE_CHECKING:
-    from rules.book import Book
-    from rules.churn_risk import Standing
+    from models.customer import Conclusions
+    from rules.churn_risk import Scale, Standing
     from rules.envelope import Envelope
 
 _REASONS_MAX = 3
 
 
 def churn_changed(
-    envelope: Envelope, book: Book, at: int, band_before: int | None, stand: Standing
+    envelope: Envelope, at: int, band_before: int | None, stand: Standing
 ) -> ChurnRiskChanged:
-    """Return the output that tells a new churn band, as of the instant `at`."""
-    rules, model = book.churn, envelope.era.model
-    concluded = envelope.state.concluded
-    if rules is None or concluded.band is None:
+    """Return the output that tells a new churn band or score, as of the instant `at`."""
+    scale, concluded = envelope.era.churn, envelope.state.concluded
+    if scale is None or concluded.band is None:
         message = "a churn output needs churn rules and a band"
         raise ValueError(message)
-    names = ("low", *(band.name for band in rules.bands))
-    age = churn_risk.age_days(stand, at)
-    level = risk(model, stand.repeats, stand.log_dead, age, rules.horizon_days)
-    previous_score, concluded.score = concluded.score, score(level)
-    rises_at = concluded.quiet_until  # solved for just now, because the band has changed
+    names, horizon_days = scale.rules.names, scale.rules.horizon_days
+    model, age = scale.model, churn_risk.age_days(stand, at)
+    level = model.calibrated(churn_risk.raw_risk(scale, stand, at))
+    previous_score, concluded.score = concluded.score, churn_risk.score_at(scale, stand, at)
+    rises_at = _rises_at(scale, stand, concluded, at, is_new=concluded.band != band_before)
     return ChurnRiskChanged(
         **envelope.fields(CHURN),  # type: ignore[arg-type]  # one dict for all outputs' envelope
         from_band=None if band_before is None else names[band_before],
@@ -39,12 +38,12 @@ def churn_changed(
         score=concluded.score,
         previous_score=previous_score,
         risk=round(level, 4),
-        p_alive=round(p_alive(model, stand.repeats, stand.log_dead, age), 4),
-        horizon_days=rules.horizon_days,
-        reasons=_reasons(envelope, stand, at, rules.horizon_days),
+        p_alive=round(p_alive(model.parameters, stand.repeats, stand.log_dead, age), 4),
+        horizon_days=horizon_days,
+        reasons=_reasons(envelope, stand, at, horizon_days),
         last_purchase_at=rfc3339(stand.last_at),
         expected_purchase=_expected_purchase(envelope, stand, at),
-        value_at_risk=_value_at_risk(envelope, stand, at, level),
+        value_at_risk=_value_at_risk(envelope, scale, stand, at, level),
         if_nothing_happens=(
             None if rises_at is None else Outlook(rfc3339(rises_at), band=names[concluded.band + 1])
         ),
@@ -52,15 +51,30 @@ def churn_changed(
     )
 
 
+def _rises_at(
+    scale: Scale, stand: Standing, concluded: Conclusions, at: int, *, is_new: bool
+) -> int | None:
+    """Return when silence alone lifts the band; None: never. That of a new band is known."""
+    band = concluded.band or 0
+    if band == len(scale.bands):
+        return None
+    reached = concluded.quiet_until
+    if not is_new:
+        reached = churn_risk.reached_at(scale, stand, scale.bands[band][0], at)
+    if reached is None:
+        return None
+    return max(reached, (concluded.band_since or 0) + scale.rules.minimum_stay_s)
+
+
 def _reasons(
     envelope: Envelope, stand: Standing, at: int, horizon_days: float
 ) -> tuple[RiskReason, ...]:
     facts, model = envelope.state.facts, envelope.era.model
-    coins = churn_risk.coins_since(facts, stand.first_at, stand.last_at)
+    coins = churn_risk.coins_since(facts, model.coins, stand.first_at, stand.last_at)
     age = churn_risk.age_days(stand, at)
     last_age = (stand.last_at - stand.first_at) / DAY_S
     parts = risk_factors(
-        model,
+        model.parameters,
         stand.repeats,
         last_age,
         age,
@@ -91,7 +105,7 @@ def _reasons(
 
 def _expected_purchase(envelope: Envelope, stand: Standing, at: int) -> dict[str, str] | None:
     age = churn_risk.age_days(stand, at)
-    span = expected_next(envelope.era.model, stand.repeats, age)
+    span = expected_next(envelope.era.model.parameters, stand.repeats, age)
     if span is None:
         return None
     start = max(at, stand.last_at)
@@ -101,18 +115,18 @@ def _expected_purchase(envelope: Envelope, stand: Standing, at: int) -> dict[str
 
 
 def _value_at_risk(
-    envelope: Envelope, stand: Standing, at: int, level: float
+    envelope: Envelope, scale: Scale, stand: Standing, at: int, level: float
 ) -> dict[str, int | str] | None:
     """What she would spend within the horizon at her own pace if she stayed, times the risk.
 
     Her pace is the posterior mean of the purchase rate, (r + x) / (alpha + T); her order is the
     mean of what she spent per purchase day.
     """
-    facts, model, book = envelope.state.facts, envelope.era.model, envelope.era.book
-    if facts.currency is None or facts.purchase_days == 0 or book is None or book.churn is None:
+    facts, parameters = envelope.state.facts, scale.model.parameters
+    if facts.currency is None or facts.purchase_days == 0:
         return None
     spent = facts.pruned_net_minor + sum(facts.net_minor)
     age = churn_risk.age_days(stand, at)
-    pace = (model.r + stand.repeats) / (model.alpha_days + age)
-    expected = spent / facts.purchase_days * pace * book.churn.horizon_days
+    pace = (parameters.r + stand.repeats) / (parameters.alpha_days + age)
+    expected = spent / facts.purchase_days * pace * scale.rules.horizon_days
     return {"amount_minor": round(level * expected), "currency": facts.currency}

@@ -8,18 +8,18 @@ polarity. Here both become one series of day buckets for a given selection.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 
 from models.buckets import Series
-from models.calendar import Calendar, day_number
-from models.customer import ComplaintCase, Facts
+from models.calendar import Calendar
+from models.customer import ComplaintCase, Facts, FeedbackCase
 from models.events import SEVERITIES
 from models.fold import COMPLAINT_TYPES, METRICS, POLARITIES, RESOLVED, RETRACTED
+from models.fold_cases import KINDS, TOPICS
+from models.fold_series import OTHER
+from rules.joining import joined_day as joined_day  # noqa: PLC0414
 from rules.vocabulary import Cases
 
 EMPTY: Series = ([], [])
-
-_ISO_DATE_LENGTH = 10
 
 
 def complaint_buckets(
@@ -66,38 +66,100 @@ def last_complaint(facts: Facts, zone: Calendar) -> int | None:
     return days[-1] if days else None
 
 
-def feedback_buckets(
-    facts: Facts, zone: Calendar, polarity: str | None = None, metric: str | None = None
+def amount_buckets(
+    facts: Facts,
+    zone: Calendar,
+    severity: str | None = None,
+    severity_from: str | None = None,
+    type: str | None = None,  # noqa: A002  # the analyst's word for it
 ) -> Series:
-    """Return the feedback given and not retracted, by the day it was given."""
-    metrics = _selected(METRICS, metric)
-    polarities = _selected(POLARITIES, polarity)
+    """Return the amounts of the newest complaints in minor units, by the day they were opened.
+
+    An amount in another currency than the customer's purchases cannot be added, and is left out.
+    """
+    types, severities = _types(type), _severities(severity, severity_from)
+    return _series(
+        [
+            (zone.day(case.opened_at), case.amount[1])
+            for case in facts.complaints
+            if case.opened_at is not None
+            and case.amount is not None
+            and case.amount[2] in {None, facts.currency}
+            and _is_counted(case, types, severities)
+        ]
+    )
+
+
+def feedback_cases(
+    facts: Facts,
+    polarity: str | None = None,
+    metric: str | None = None,
+    kind: str | None = None,
+    topic: str | None = None,
+) -> Iterator[FeedbackCase]:
+    """Yield the newest feedback given and not retracted that passes all filters."""
+    metrics, polarities = _selected(METRICS, metric), _selected(POLARITIES, polarity)
+    kinds = _selected(KINDS, kind)
+    for case in facts.feedback:
+        _, retracted, of, felt, was, _, _ = case.value
+        if case.given_at is None or retracted:
+            continue
+        if topic is not None and case.topic != 1 + TOPICS.index(topic):
+            continue
+        if of in metrics and felt in polarities and was in kinds:
+            yield case
+
+
+def feedback_buckets(
+    facts: Facts,
+    zone: Calendar,
+    polarity: str | None = None,
+    metric: str | None = None,
+    kind: str | None = None,
+    topic: str | None = None,
+) -> Series:
+    """Return the feedback given and not retracted, by the day it was given.
+
+    Of what was folded neither kind nor topic is known: filtered by them, the newest count.
+    """
     counts: list[tuple[int, int]] = [
         (zone.day(case.given_at), 1)
-        for case in facts.feedback
+        for case in feedback_cases(facts, polarity, metric, kind, topic)
         if case.given_at is not None
-        and not case.value[1]
-        and case.value[2] in metrics
-        and case.value[3] in polarities
     ]
-    counts += _folded_counts(facts, "f:", metrics, polarities)
+    if kind is None and topic is None:
+        polarities = _selected(POLARITIES, polarity)
+        counts += _folded_counts(facts, "f:", _selected(METRICS, metric), polarities)
     return _series(counts)
 
 
-def score_buckets(facts: Facts, zone: Calendar, metric: str) -> tuple[Series, Series]:
+def praise_buckets(facts: Facts, zone: Calendar) -> Series:
+    """Return the public positive feedback among the newest, by the day it was given."""
+    return _series(
+        [
+            (zone.day(case.given_at), 1)
+            for case in feedback_cases(facts, polarity="positive")
+            if case.given_at is not None and case.value[5]
+        ]
+    )
+
+
+def score_buckets(
+    facts: Facts, zone: Calendar, metric: str, topic: str | None = None
+) -> tuple[Series, Series]:
     """Return the sums of a metric's scores, and the number of answers with a score, by day."""
-    index = METRICS.index(metric)
     scores: list[tuple[int, int]] = []
     answers: list[tuple[int, int]] = []
-    for case in facts.feedback:
-        _, retracted, of, _, _, _, score = case.value
-        if case.given_at is not None and not retracted and of == index and score:
+    for case in feedback_cases(facts, metric=metric, topic=topic):
+        score = case.value[6]
+        if case.given_at is not None and score:
             day = zone.day(case.given_at)
             scores.append((day, score - 1))
             answers.append((day, 1))
-    polarities = _selected(POLARITIES, None)
-    scores += _folded_counts(facts, "fs:", (index,), polarities)
-    answers += _folded_counts(facts, "fn:", (index,), polarities)
+    if topic is None:
+        chosen, polarities = _selected(METRICS, metric), _selected(POLARITIES, None)
+        scores += _folded_counts(facts, "fs:", chosen, polarities)
+        answers += _folded_counts(facts, "fn:", chosen, polarities)
     return _series(scores), _series(answers)
 
 
@@ -105,18 +167,6 @@ def folded(series: Mapping[str, Series], kind: Cases) -> bool:
     """Tell whether a customer had so many complaints or answers that some were folded."""
     prefix = "c:" if kind == "complaints" else "f:"
     return any(name.startswith(prefix) for name in series)
-
-
-def joined_day(facts: Facts, zone: Calendar) -> int | None:
-    """Return the day of joining: as the profile says, else first purchase, else first seen."""
-    said = facts.profile.get("joined_at", (0, None))[1]
-    if isinstance(said, str):
-        try:
-            return day_number(date.fromisoformat(said[:_ISO_DATE_LENGTH]))
-        except ValueError:
-            pass  # not a date: the profile says nothing that can be used
-    at = facts.first_seen_at if facts.first_purchase_at is None else facts.first_purchase_at
-    return None if at is None else zone.day(at)
 
 
 def _is_counted(case: ComplaintCase, types: tuple[int, ...], severities: tuple[int, ...]) -> bool:
@@ -146,11 +196,18 @@ def _selected(names: tuple[str, ...], name: str | None) -> tuple[int, ...]:
 def _folded_counts(
     facts: Facts, prefix: str, first: tuple[int, ...], second: tuple[int, ...]
 ) -> Iterator[tuple[int, int]]:
-    """Yield the buckets of the series `prefix`, two digits, whose digits are selected."""
+    """Yield the buckets of the series `prefix`, two digits, whose digits are selected.
+
+    A customer with too many series has one of all others, which passes only without a filter.
+    """
     for name, (days, counts) in facts.series.items():
         if name.startswith(prefix):
             digits = name.removeprefix(prefix)
-            if int(digits[0]) in first and int(digits[1]) in second:
+            if digits == OTHER:
+                passes = len(first) > 1 and len(second) > 1 and 0 in second
+            else:
+                passes = int(digits[0]) in first and int(digits[1]) in second
+            if passes:
                 yield from zip(days, counts, strict=True)
 
 

@@ -2,291 +2,197 @@
 
 It resolves names, types every expression by the units of its parts, replaces parameters by their
 values (money in minor units), and orders the dimensions so that each is concluded before those that
-name it. What comes out cannot fail when it runs.
+name it. What comes out cannot fail when it runs. What is possible but hardly meant is advised
+against: the lint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from rules.book import DimensionRules, Level, Rules, TierRules
+from rules import derived, lint
+from rules.check_dimensions import dimension_rules
+from rules.check_examples import RESERVED, examples_are_possible
+from rules.check_tiers import tier_rules
+from rules.checked import ActionRules, DimensionRules, PolicyRules, Rules, TierRules, facts_in
 from rules.document import Document, Finding, Path, refusal
-from rules.expression import BadExpression, parse_condition, parse_value
-from rules.resolve import Resolver, parameters_of
-from rules.rulebook import DimensionEntry, LevelEntry, Rulebook, nearest
-from rules.stories import Expect
-from rules.tree import Condition, Constant, Fact, Value, facts_of
-from rules.vocabulary import Unit
+from rules.entries import RULES_MAX, ActionEntry, Rulebook
+from rules.reading import Reader
+from rules.tree import (
+    ALWAYS,
+    And,
+    Compare,
+    Constant,
+    Fact,
+    Value,
+    dimension_of,
+    facts_of,
+    standing,
+)
 
-_SEGMENT = "segment."
+_TIER = {"tier", "tier.matched"}
 
 
-def check(rulebook: Rulebook, document: Document) -> Rules:
-    """Return the checked rules of a rulebook.
+def check(rulebook: Rulebook, document: Document) -> tuple[Rules, tuple[Finding, ...]]:
+    """Return the checked rules of a rulebook, and what the lint advises against.
 
     Raises:
         BadRulebook: with every finding, each with file, line and hint.
     """
-    checker = _Checker(rulebook, document)
-    rules = checker.rules()
-    if checker.findings:
-        raise refusal(checker.findings)
-    return rules
+    reader = Reader(rulebook, document)
+    rules = _Checker(reader).rules()
+    if not reader.findings:
+        lint.examine(reader, rules)
+    if reader.findings:
+        raise refusal(reader.findings)
+    return rules, tuple(sorted(set(reader.warnings), key=lambda warning: warning.line))
 
 
 class _Checker:
-    """Walks a rulebook and notes findings; an expression that failed is None from then on."""
+    """Walks the sections of a rulebook."""
 
-    def __init__(self, rulebook: Rulebook, document: Document) -> None:
-        self.rulebook = rulebook
-        self.document = document
-        self.findings: list[Finding] = []
-        self.resolver = Resolver(
-            parameters=parameters_of(rulebook, self.note),
-            categories={name: _names(entry) for name, entry in rulebook.dimensions.items()},
-            bands=("low", "medium", "high") if rulebook.churn is not None else (),
-        )
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.rulebook = reader.rulebook
 
     def rules(self) -> Rules:
-        entries = self.rulebook.dimensions.items()
-        dimensions = tuple(self._dimension(name, entry) for name, entry in entries)
+        self._is_of_a_size()
+        dimensions = (*self._own_dimensions(), *self._derived())
+        tiers = tier_rules(self.reader)
+        order, later = self._order(dimensions)
+        self._tiers_stand_alone(tiers, dimensions, later)
         rules = Rules(
             dimensions=dimensions,
-            order=self._order(dimensions),
-            tiers=self._tiers(),
-            bands=self.resolver.bands,
+            order=order,
+            tiers=tiers,
+            bands=self.reader.resolver.results.bands,
+            later=later,
+            policies=self._policies(),
+            actions=self._actions(),
+            horizon_days=self.reader.resolver.horizon_days,
         )
-        self._examples()
+        examples_are_possible(self.reader)
         return rules
 
-    def note(self, path: Path, what: str, hint: str = "") -> None:
-        self.findings.append(self.document.finding(path, what, hint))
-
-    def _condition(self, path: Path, text: str | None) -> Condition | None:
-        if text is None:
-            return None
-        try:
-            return self.resolver.condition(parse_condition(text))
-        except BadExpression as error:
-            self.note(path, error.what, error.hint)
-            return None
-
-    def _value(self, path: Path, text: str) -> tuple[Value, Unit | None] | None:
-        try:
-            return self.resolver.value(parse_value(text))
-        except BadExpression as error:
-            self.note(path, error.what, error.hint)
-            return None
-
-    def _dimension(self, name: str, entry: DimensionEntry) -> DimensionRules:
-        path: Path = ("dimensions", name)
-        categories = _names(entry)
-        construct = "levels" if entry.levels else "first_match"
-        self._distinct((*path, construct), categories)
-        if "unknown" in categories:
-            self.note(
-                (*path, construct),
-                "`unknown` is what a dimension is without data",
-                "give the category another name",
+    def _is_of_a_size(self) -> None:
+        book = self.rulebook
+        sections = (book.dimensions, book.tiers.ladder, book.groups, book.policies)
+        count = sum(map(len, (*sections, book.actions, book.scores, book.measures)))
+        if count > RULES_MAX:
+            self.reader.refuse(
+                (),
+                f"the rulebook has {count} rules; {RULES_MAX} are allowed",
+                "dimensions, tiers, groups, policies, actions, scores and measures count",
             )
-        return DimensionRules(
-            name=name,
-            categories=categories,
-            declared=self._declared(path, entry.declared),
-            only_if=self._condition((*path, "only_if"), entry.only_if),
-            measure=self._measure(path, entry),
-            levels=self._levels(path, entry),
-            cases=self._cases(path, entry),
+
+    def _own_dimensions(self) -> list[DimensionRules]:
+        sections = {"lifecycle": self.rulebook.lifecycle, "rfm": self.rulebook.rfm}
+        for name in self.rulebook.dimensions:
+            if name in RESERVED or sections.get(name):
+                self.reader.refuse(
+                    ("dimensions", name),
+                    f"`{name}` has a meaning already",
+                    "give the dimension another name",
+                )
+        entries = self.rulebook.dimensions.items()
+        return [dimension_rules(self.reader, name, entry) for name, entry in entries]
+
+    def _derived(self) -> list[DimensionRules]:
+        found = []
+        entry = self.rulebook.lifecycle
+        if entry is not None:
+            at_risk = self.reader.condition(("lifecycle", "at_risk"), entry.at_risk)
+            loyal = self.reader.condition(("lifecycle", "loyal"), entry.loyal)
+            found.append(derived.lifecycle_rules(entry, at_risk, loyal))
+        if self.rulebook.rfm:
+            found.append(derived.rfm_rules())
+        for name, group in self.rulebook.groups.items():
+            condition = self.reader.condition(("groups", name, "when"), group.when)
+            found.append(derived.group_rules(name, condition or ALWAYS))
+        return found
+
+    def _policies(self) -> tuple[PolicyRules, ...]:
+        policies = []
+        for name, entry in self.rulebook.policies.items():
+            condition = self.reader.condition(("policies", name, "while"), entry.condition)
+            policies.append(PolicyRules(name, condition or ALWAYS))
+        return tuple(policies)
+
+    def _actions(self) -> tuple[ActionRules, ...]:
+        return tuple(self._action(name, entry) for name, entry in self.rulebook.actions.items())
+
+    def _action(self, name: str, entry: ActionEntry) -> ActionRules:
+        path: Path = ("actions", name)
+        when = self.reader.condition((*path, "when"), entry.when, moments=True) or ALWAYS
+        parts = [self.reader.condition((*path, "while"), entry.condition)]
+        if entry.consent is not None:
+            asked = Fact("consent", (("purpose", entry.consent),))
+            parts.append(Compare(asked, "==", Constant(value=True)))
+        given = tuple(part for part in parts if part is not None)
+        parameters: list[tuple[str, Value]] = []
+        for key, text in entry.parameters.items():
+            found = self.reader.value((*path, "with", key), text)
+            if found is not None:
+                parameters.append((key, found[0]))
+        return ActionRules(
+            name,
+            when,
+            standing(when),
+            given[0] if len(given) == 1 else And(given),
+            tuple(parameters),
         )
 
-    def _declared(self, path: Path, text: str | None) -> Fact | None:
-        found = None if text is None else self._value((*path, "declared"), text)
-        if found is None:
-            return None
-        value, unit = found
-        if isinstance(value, Fact) and unit is Unit.TEXT and value.name.startswith("profile."):
-            return value
-        hint = "write an attribute of the profile, such as profile.scale"
-        self.note((*path, "declared"), f"{text!r} cannot declare a category", hint)
-        return None
-
-    def _measure(self, path: Path, entry: DimensionEntry) -> Value | None:
-        if entry.measure is None:
-            return None
-        found = self._value((*path, "measure"), entry.measure)
-        if found is None:
-            return None
-        value, unit = found
-        if unit in {None, Unit.TEXT, Unit.TRUTH}:
-            hint = "a measure is a number such as spend(days=365); for texts write first_match"
-            self.note((*path, "measure"), f"{entry.measure!r} measures nothing", hint)
-        return value
-
-    def _levels(self, path: Path, entry: DimensionEntry) -> tuple[Level, ...]:
-        unit = None
-        if entry.measure is not None:
-            try:
-                unit = self.resolver.value(parse_value(entry.measure))[1]
-            except BadExpression:
-                return ()  # noted where the measure stands
-        levels = []
-        for index, level in enumerate(entry.levels):
-            here: Path = (*path, "levels", index)
-            enter = self._bound((*here, "from"), level.enter, unit)
-            keep = self._bound((*here, "keep"), level.keep, unit)
-            levels.append(Level(enter, keep))
-            self._level_is_sound(here, level, Level(enter, keep), index == len(entry.levels) - 1)
-        self._descending(path, levels)
-        return tuple(levels)
-
-    def _level_is_sound(self, path: Path, entry: LevelEntry, level: Level, last: bool) -> None:  # noqa: FBT001
-        if last and (entry.enter is not None or entry.keep is not None):
-            self.note(
-                path,
-                f"below `{entry.name}` there is a gap",
-                "add a last level without `from`, which takes the rest",
-            )
-        if not last and entry.enter is None:
-            self.note(
-                path,
-                f"the level `{entry.name}` has no `from`",
-                "levels stand highest first; only the last takes the rest",
-            )
-        enter, keep = level.enter, level.keep
-        if enter is not None and keep is not None and _number(keep) > _number(enter):
-            self.note(
-                (*path, "keep"),
-                f"`keep` of `{entry.name}` is above its `from`",
-                "a level is easier to keep than to reach; exchange the two",
-            )
-
-    def _descending(self, path: Path, levels: Sequence[Level]) -> None:
-        bounds = [_number(level.enter) for level in levels if level.enter is not None]
-        for index in range(1, len(bounds)):
-            if bounds[index] >= bounds[index - 1]:
-                self.note(
-                    (*path, "levels", index),
-                    "this level can never win",
-                    "levels stand highest first; each `from` is below the one before",
-                )
-
-    def _bound(self, path: Path, bound: str | int | None, unit: Unit | None) -> Constant | None:
-        if bound is None:
-            return None
-        if isinstance(bound, int):
-            return Constant(bound)
-        try:
-            return self.resolver.bound(bound, unit)
-        except BadExpression as error:
-            self.note(path, error.what, error.hint)
-            return None
-
-    def _cases(self, path: Path, entry: DimensionEntry) -> tuple[Condition | None, ...]:
-        cases = []
-        for index, case in enumerate(entry.first_match):
-            here: Path = (*path, "first_match", index)
-            last = index == len(entry.first_match) - 1
-            if last and case.otherwise is None:
-                self.note(
-                    here,
-                    f"after `{case.name}` there is a gap",
-                    "add a last case with `otherwise: true`",
-                )
-            if not last and case.otherwise:
-                self.note(
-                    here,
-                    f"what follows `{case.name}` can never win",
-                    "`otherwise: true` belongs to the last case",
-                )
-            cases.append(self._condition((*here, "when"), case.when))
-        return tuple(cases)
-
-    def _order(self, dimensions: Sequence[DimensionRules]) -> tuple[int, ...]:
+    def _order(
+        self, dimensions: Sequence[DimensionRules]
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return in which order dimensions are concluded: before the tier is known, and after."""
         index = {dimension.name: i for i, dimension in enumerate(dimensions)}
-        needs = {i: {index[name] for name in _named(d)} for i, d in enumerate(dimensions)}
+        needs = {i: {index[n] for n in _named(d) if n in index} for i, d in enumerate(dimensions)}
         try:
-            return tuple(TopologicalSorter(needs).static_order())
+            order = tuple(TopologicalSorter(needs).static_order())
         except CycleError as error:
             cycle = [dimensions[i].name for i in error.args[1]]
-            self.note(
-                ("dimensions", cycle[0]),
+            self.reader.refuse(
+                self._place(cycle[0]),
                 f"dimensions name each other: {' → '.join(cycle)}",
                 "one of them must be found without the others",
             )
-            return ()
+            return (), ()
+        later: list[int] = []
+        for i in order:
+            facts = {fact.name for fact in facts_in(dimensions[i])}
+            if facts & _TIER or needs[i] & set(later):
+                later.append(i)
+        return tuple(i for i in order if i not in later), tuple(later)
 
-    def _tiers(self) -> tuple[TierRules, ...]:
-        ladder = self.rulebook.tiers.ladder
-        self._distinct(("tiers", "ladder"), [entry.name for entry in ladder])
-        tiers = []
-        for index, entry in enumerate(ladder):
-            path: Path = ("tiers", "ladder", index)
-            if index == 0 and (entry.qualify is not None or entry.keep is not None):
-                self.note(
-                    path,
-                    f"the lowest tier, `{entry.name}`, cannot have conditions",
-                    "everybody begins there; put a tier without conditions below it",
-                )
-            if index > 0 and entry.qualify is None:
-                self.note(
-                    path,
-                    f"the tier `{entry.name}` has no `qualify`",
-                    "only the lowest tier is for everybody; the ladder stands low to high",
-                )
-            qualify = self._condition((*path, "qualify"), entry.qualify)
-            keep = self._condition((*path, "keep"), entry.keep)
-            tiers.append(TierRules(entry.name, qualify, keep if entry.keep else qualify))
-        return tuple(tiers)
+    def _place(self, dimension: str) -> Path:
+        if dimension.startswith("group."):
+            return "groups", dimension.removeprefix("group.")
+        own = dimension in self.rulebook.dimensions
+        return ("dimensions", dimension) if own else (dimension,)
 
-    def _distinct(self, path: Path, names: Sequence[str]) -> None:
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                self.note((*path, index), f"`{name}` stands twice", "give each its own name")
-
-    def _examples(self) -> None:
-        for index, example in enumerate(self.rulebook.examples):
-            for line, step in enumerate(example.story):
-                if step.expect is not None:
-                    self._expect(("examples", index, "story", line, "expect"), step.expect)
-
-    def _expect(self, path: Path, expect: Expect) -> None:
-        tiers = [entry.name for entry in self.rulebook.tiers.ladder]
-        categories = self.resolver.categories
-        if expect.tier is not None:
-            self._one_of((*path, "tier"), expect.tier, tiers)
-        if expect.band is not None:
-            self._one_of((*path, "band"), expect.band, self.resolver.bands)
-        for name, category in expect.segment.items():
-            if self._one_of((*path, "segment", name), name, categories) and category is not None:
-                self._one_of((*path, "segment", name), category, categories[name])
-        if isinstance(expect.changes, dict):
-            known = {"tier": tiers, "band": self.resolver.bands, **categories}
-            for name, change in expect.changes.items():
-                here: Path = (*path, "changes", name)
-                if self._one_of(here, name, known):
-                    for value in change:
-                        if value is not None:
-                            self._one_of(here, value, known[name])
-
-    def _one_of(self, path: Path, name: str, known: Collection[str]) -> bool:
-        if name in known:
-            return True
-        self.note(path, f"`{name}` is not known here", nearest(name, known))
-        return False
-
-
-def _names(entry: DimensionEntry) -> tuple[str, ...]:
-    return tuple(category.name for category in entry.levels or entry.first_match)
+    def _tiers_stand_alone(
+        self,
+        tiers: Sequence[TierRules],
+        dimensions: Sequence[DimensionRules],
+        later: tuple[int, ...],
+    ) -> None:
+        """Refuse a tier that is found by what is found by the tier."""
+        depends = {dimensions[i].name for i in later}
+        for index, tier in enumerate(tiers):
+            for key, condition in (("qualify", tier.qualify), ("keep", tier.keep)):
+                for fact in () if condition is None else facts_of(condition):
+                    if fact.name in _TIER or dimension_of(fact) in depends:
+                        self.reader.refuse(
+                            ("tiers", "ladder", index, key),
+                            f"`{key}` of `{tier.name}` asks for {fact.name}, which is found by the "
+                            "tier",
+                            "say what she did, not where she stands",
+                        )
 
 
 def _named(dimension: DimensionRules) -> set[str]:
     """Return the names of the dimensions that this one reads."""
-    trees = [dimension.only_if, dimension.measure, *dimension.cases]
-    facts = [fact for tree in trees if tree is not None for fact in facts_of(tree)]
-    return {f.name.removeprefix(_SEGMENT) for f in facts if f.name.startswith(_SEGMENT)}
-
-
-def _number(constant: Constant) -> float:
-    assert isinstance(constant.value, int | float)
-    return constant.value
+    found = (dimension_of(fact) for fact in facts_in(dimension))
+    return {name for name in found if name is not None}

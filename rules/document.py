@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import yaml
@@ -50,17 +50,22 @@ def refusal(findings: Iterable[Finding]) -> BadRulebook:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML document: plain values, and the line at which each path stands."""
+    """A YAML document: plain values, and the line at which each path stands.
+
+    `files` names the document that something at a path was included from.
+    """
 
     file: str
     data: dict[str, Any]
     lines: dict[Path, int]
+    files: dict[Path, str] = field(default_factory=dict)
 
     def finding(self, path: Path, what: str, hint: str = "") -> Finding:
         """Return a finding about the value at `path`, or about the nearest one that contains it."""
         while path not in self.lines and path:
             path = path[:-1]
-        return Finding(self.file, self.lines.get(path, 1), what, hint)
+        file = self.files.get(path[:2], self.file)
+        return Finding(file, self.lines.get(path, 1), what, hint)
 
 
 class _Loader(yaml.SafeLoader):

@@ -16,10 +16,22 @@ from collections.abc import Iterable, Iterator
 from math import ceil, floor
 
 from models.buckets import Series, fall_day, next_exit
-from rules.book import Rules
+from rules.checked import Rules
 from rules.facts import lookup, trade
-from rules.program import IN_PLACE, Program, spec_of
-from rules.tree import Compare, Condition, Constant, Fact, Value, comparisons_of, facts_of
+from rules.given import GIVEN
+from rules.program import IN_PLACE, Program, is_in_place, spec_of, window_days
+from rules.tree import (
+    Arithmetic,
+    Compare,
+    Condition,
+    Constant,
+    Fact,
+    Lookup,
+    Points,
+    Value,
+    comparisons_of,
+)
+from rules.windows import turn_days
 
 _MOVING = {"falls", "nets", "rises"}
 
@@ -64,21 +76,28 @@ def write(program: Program) -> str:
     traded = {fact.args for fact in watched if spec_of(fact).source is trade}
     for fact, bounds in watched.items():
         spec = spec_of(fact)
-        days = dict(fact.args).get("days")
+        days = window_days(fact)
         if spec.motion == "rises":
             _rises(program, fact, bounds)
+        elif spec.motion == "turns":
+            _turns(program, fact)
+        elif "period" in dict(fact.args):
+            _periods(program, fact)
         elif days is None:
             continue  # a lifetime does not move by itself
         elif spec.source is trade:
-            _trade_exits(program, int(days))
+            _trade_exits(program, days)
         elif spec.motion == "exits" or bounds is None:
-            _exits(program, fact, int(days))
+            _exits(program, fact, days)
         elif spec.motion == "nets" and fact.args in traded:
             continue
+        elif spec.motion == "nets" and not is_in_place(fact):
+            _exits(program, fact, days)
         elif spec.motion == "falls":
-            _falls(program, fact, int(days), bounds)
+            _falls(program, fact, days, bounds)
         else:
-            _nets(program, fact, int(days), bounds)
+            _nets(program, fact, days, bounds)
+    _looks(program)
     return "start(min(wakes)) if wakes else None"
 
 
@@ -104,13 +123,20 @@ def _watched(rules: Rules) -> dict[Fact, tuple[int, ...] | None]:
 def _readings(rules: Rules) -> Iterator[tuple[Fact, set[int] | None]]:
     conditions: list[Condition | None] = []
     for dimension in rules.dimensions:
-        conditions += [dimension.only_if, *dimension.cases]
+        conditions += [dimension.only_if, dimension.member, *dimension.cases]
+        for fact in dimension.rfm or ():
+            yield fact, None
+        if dimension.value_of is not None:
+            yield from _moves(dimension.value_of)
         if dimension.measure is not None:
             bounds = [b for level in dimension.levels for b in (level.enter, level.keep)]
             sides = [(">=", bound) for bound in bounds if bound is not None]
             yield from _sides(dimension.measure, sides)
     for tier in rules.tiers:
         conditions += [tier.qualify, tier.keep]
+    conditions += [policy.condition for policy in rules.policies]
+    for action in rules.actions:
+        conditions += [action.when, action.condition]
     for condition in conditions:
         if condition is not None:
             for comparison in comparisons_of(condition):
@@ -121,8 +147,8 @@ def _comparison(node: Compare) -> Iterator[tuple[Fact, set[int] | None]]:
     if isinstance(node.right, Constant):
         yield from _sides(node.left, [(node.op, node.right)])
     else:
-        for fact in (*facts_of(node.left), *facts_of(node.right)):
-            yield fact, None
+        yield from _moves(node.left)
+        yield from _moves(node.right)
 
 
 def _sides(
@@ -132,8 +158,23 @@ def _sides(
     if isinstance(left, Fact) and spec is not None and spec.motion in _MOVING:
         yield left, {bound for op, constant in sides for bound in _thresholds(op, constant)}
     else:
-        for fact in facts_of(left):
-            yield fact, None
+        yield from _moves(left)
+
+
+def _moves(node: Value) -> Iterator[tuple[Fact, set[int] | None]]:
+    """Yield what makes a value another one: every change of a fact, or of a score's conditions."""
+    match node:
+        case Fact():
+            yield node, None
+        case Arithmetic(_, left, right):
+            yield from _moves(left)
+            yield from _moves(right)
+        case Lookup(_, key):
+            yield from _moves(key)
+        case Points(_, parts):
+            for _, condition in parts:
+                for comparison in comparisons_of(condition):
+                    yield from _comparison(comparison)
 
 
 def _thresholds(op: str, constant: Constant) -> set[int]:
@@ -148,6 +189,16 @@ def _thresholds(op: str, constant: Constant) -> set[int]:
     return {at_least, above}
 
 
+def _looks(program: Program) -> None:
+    """Write when to look again at what changes by an era's cuts or by its churn model."""
+    specs = (GIVEN.get(fact.name) for fact, _ in _readings(program.rules))
+    for look in dict.fromkeys(spec.look for spec in specs if spec is not None):
+        if look is not None:
+            program.line(f"look = {program.bind(look)}(facts, zone, today, given)")
+            program.line("if look is not None:")
+            program.line("    wakes.append(look)")
+
+
 def _rises(program: Program, fact: Fact, bounds: tuple[int, ...] | None) -> None:
     since = program.since(fact)
     program.line(f"if {since} is not None:")
@@ -158,6 +209,20 @@ def _rises(program: Program, fact: Fact, bounds: tuple[int, ...] | None) -> None
     program.line(f"    reached = bisect_right({bounds!r}, {value})")
     program.line(f"    if reached < {len(bounds)}:")
     program.line(f"        wakes.append({since} + {bounds!r}[reached])")
+
+
+def _turns(program: Program, fact: Fact) -> None:
+    turn = program.turn(fact)
+    program.line(f"if {turn} is not None:")
+    program.line(f"    wakes.append({turn})")
+
+
+def _periods(program: Program, fact: Fact) -> None:
+    period = dict(fact.args)["period"]
+    given = f"{_several(program, fact)}, facts, zone, today, {period!r}"
+    line = f"wakes += {program.bind(turn_days)}({given})"
+    if f"    {line}" not in program.lines:
+        program.line(line)
 
 
 def _falls(program: Program, fact: Fact, days: int, bounds: tuple[int, ...]) -> None:
@@ -204,14 +269,15 @@ def _trade_exits(program: Program, days: int) -> None:
 
 
 def _exits(program: Program, fact: Fact, days: int) -> None:
-    spec = spec_of(fact)
-    if fact.name in IN_PLACE:
-        column, taken_off = program.column(fact)
-        several = f"((days, {column}), {taken_off} or EMPTY)"
-    else:
-        several = program.buckets(fact)
-        if spec.motion == "falls":
-            several = f"({several},)"
-    line = f"wakes += exit_days({several}, today, {days})"
+    line = f"wakes += exit_days({_several(program, fact)}, today, {days})"
     if f"    {line}" not in program.lines:
         program.line(line)
+
+
+def _several(program: Program, fact: Fact) -> str:
+    """Write all series that a windowed fact is computed from."""
+    if fact.name in IN_PLACE and is_in_place(fact):
+        column, taken_off = program.column(fact)
+        return f"((days, {column}), {taken_off} or EMPTY)"
+    buckets = program.buckets(fact)
+    return f"({buckets},)" if spec_of(fact).motion == "falls" else buckets

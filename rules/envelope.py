@@ -9,14 +9,17 @@ import msgspec
 from models.calendar import rfc3339
 from models.customer import Feed
 from models.decisions import Cause
+from models.events import CustomerMoved, CustomersMerged
 from models.ids import output_id, timer_id
 
 if TYPE_CHECKING:
     from models.customer import CustomerState
     from models.decisions import Origin
+    from models.events import CustomerEvent
+    from rules.control import Foresight
     from rules.eras import Era
 
-TIER, CHURN, SEGMENT = 0, 1, 2  # the feeds: keys of `Conclusions.feeds`
+TIER, CHURN, SEGMENT, WARNING, ACTION = range(5)  # the feeds: keys of `Conclusions.feeds`
 
 
 class Trigger(msgspec.Struct, frozen=True, gc=False):
@@ -32,6 +35,8 @@ class Trigger(msgspec.Struct, frozen=True, gc=False):
     late: bool
     said_at: int
     at_once: bool = False
+    event: CustomerEvent | None = None
+    foreseen: Foresight | None = None  # what held just before the event
 
 
 class Envelope(NamedTuple):
@@ -56,6 +61,8 @@ class Envelope(NamedTuple):
         concluded.feeds[feed] = Feed(sequence, new_id)
         previous = None if before is None else before.previous_id.hex()
         origin: Origin = "live" if self.trigger.kind in {"event", "timer"} else "activation"
+        if isinstance(self.trigger.event, CustomersMerged | CustomerMoved):
+            origin = "merge"
         return {
             "id": new_id.hex(),
             "customer_id": self.customer,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 import msgspec
 
 from models.calendar import Calendar, calendar
-from models.churn import PRIOR, MbgNbd
+from models.churn_model import RiskModel
 from models.decisions import ModelRef, RulebookRef
 from models.errors import TierstreamError
 from models.events import (
@@ -27,13 +27,15 @@ from models.events import (
     RfmCutsActivated,
     RulebookActivated,
 )
+from rules.book import Given
+from rules.churn_risk import Scale
 from rules.compile import compile_book
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from models.customer import CustomerState
-    from rules.book import Book, Category, Tier
+    from models.customer import Conclusions, CustomerState, Standing
+    from rules.book import Book, Dimension, Named
 
 ENGINE = 1  # raised whenever `reduce`, `due` or the packing of states changes its results
 ERAS_MAX = 8
@@ -63,12 +65,17 @@ class EraRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Era:
-    """An era ready to conclude with; `book` is None until a rulebook is activated."""
+    """An era ready to conclude with; `book` is None until a rulebook is activated.
+
+    `churn` is None where the rulebook has no churn rules.
+    """
 
     __slots__ = (
         "book",
         "book_ref",
+        "churn",
         "currency",
+        "given",
         "model",
         "model_ref",
         "number",
@@ -90,15 +97,12 @@ class Era:
         self.book: Book | None = None if record.book is None else compiled(record.book)
         self.zone: Calendar = calendar(_NO_ZONE) if self.book is None else self.book.zone
         self.currency = None if self.book is None else self.book.currency
-        model = record.model
-        self.model = (
-            PRIOR
-            if model is None
-            else MbgNbd(r=model.r, alpha_days=model.alpha_days, a=model.a, b=model.b)
-        )
-        self.model_ref = ModelRef(
-            "mbg-nbd", 0 if model is None else model.version, _fingerprint(self.model)
-        )
+        self.model = RiskModel.of(record.model)
+        rules = None if self.book is None else self.book.churn
+        self.churn = None if rules is None else Scale.of(rules, self.model)
+        self.given = Given(record.cuts, self.model)
+        version = 0 if record.model is None else record.model.version
+        self.model_ref = ModelRef("mbg-nbd", version, _fingerprint(self.model))
         self.book_ref = (
             RulebookRef("", 0, "")
             if self.book is None
@@ -106,7 +110,7 @@ class Era:
         )
 
 
-def _fingerprint(model: MbgNbd) -> str:
+def _fingerprint(model: RiskModel) -> str:
     return "sha256:" + sha256(msgspec.json.encode(model)).hexdigest()[:16]
 
 
@@ -148,10 +152,11 @@ def succeed(before: EraRecord | None, change: EraEvent, since: int | None) -> Er
 
 
 class Carried(NamedTuple):
-    """What an old rulebook called a customer's tier and categories (by dimension)."""
+    """What an old rulebook called a customer's tier, her categories, and policies now gone."""
 
     tier: str | None
-    categories: dict[str, str]
+    categories: dict[str, tuple[str, ...]]
+    policies: tuple[str, ...]
 
 
 def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
@@ -162,21 +167,71 @@ def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
     """
     if old.book is None or new.book is None or old.book is new.book:
         return None
-    concluded = state.concluded
-    tier = None if concluded.tier is None else old.book.tiers[concluded.tier].name
-    categories = {
-        dimension.name: dimension.categories[category].name
-        for dimension, category in zip(old.book.dimensions, concluded.categories, strict=False)
-        if category is not None
-    }
-    concluded.tier = _index(new.book.tiers, tier)
+    before, after, concluded = old.book, new.book, state.concluded
+    tier = None if concluded.tier is None else before.tiers[concluded.tier].name
+    known = zip(before.dimensions, concluded.categories, strict=False)
+    categories = {d.name: names for d, value in known if (names := d.names(value)) is not None}
+    concluded.tier = _index(after.tiers, tier)
     concluded.categories = [
-        _index(dimension.categories, categories.get(dimension.name))
-        for dimension in new.book.dimensions
+        dimension.category(_found(categories, dimension)) for dimension in after.dimensions
     ]
     concluded.quiet_until = None
-    return Carried(tier, categories)
+    if concluded.standing is not None:
+        concluded.standing = _standing(concluded.standing, before, after)
+    gone = _carry_acts(concluded, before, after)
+    renamed = {d.name: found for d in after.dimensions if (found := _found(categories, d))}
+    left = {name: names for name, names in categories.items() if not _is_known(name, after)}
+    return Carried(tier, renamed | left, gone)
 
 
-def _index(named: Sequence[Tier | Category], name: str | None) -> int | None:
-    return next((index for index, each in enumerate(named) if each.name == name), None)
+def _found(categories: Mapping[str, tuple[str, ...]], named: Dimension) -> tuple[str, ...] | None:
+    """Return what was concluded on a dimension, under its name or one that it had before."""
+    return next((categories[n] for n in (named.name, *named.was) if n in categories), None)
+
+
+def _is_known(name: str, book: Book) -> bool:
+    return any(name in (dimension.name, *dimension.was) for dimension in book.dimensions)
+
+
+def _standing(standing: Standing, before: Book, after: Book) -> Standing | None:
+    """Carry deadlines, which are promises, and overrides; what is about a lost tier is let go."""
+
+    def moved(tier: int) -> int | None:
+        return _index(after.tiers, before.tiers[tier].name)
+
+    carried = msgspec.structs.replace(standing)
+    if standing.lost is not None:
+        tier = moved(standing.lost.tier)
+        lost = msgspec.structs.replace(standing.lost, tier=tier or 0)
+        carried.lost = None if tier is None else lost
+    if standing.override is not None:
+        tier = moved(standing.override.tier)
+        override = msgspec.structs.replace(standing.override, tier=tier or 0)
+        carried.override = None if tier is None else override
+    if standing.shadow is not None:
+        tier = moved(standing.shadow[0])
+        carried.shadow = None if tier is None else (tier, standing.shadow[1])
+    return carried
+
+
+def _carry_acts(concluded: Conclusions, before: Book, after: Book) -> tuple[str, ...]:
+    """Carry what has started and what was asked; return the policies that are no more."""
+    started = [p.name for i, p in enumerate(before.policies) if concluded.policies >> i & 1]
+    kept = {name: _index(after.policies, name) for name in started}
+    concluded.policies = sum(1 << index for index in kept.values() if index is not None)
+    actions = [_index(after.actions, action.name) for action in before.actions]
+    whens = concluded.whens
+    concluded.whens = sum(
+        1 << index for i, index in enumerate(actions) if index is not None and whens >> i & 1
+    )
+    concluded.asked = {
+        index: concluded.asked[i]
+        for i, index in enumerate(actions)
+        if index is not None and i in concluded.asked
+    }
+    return tuple(name for name, index in kept.items() if index is None)
+
+
+def _index(named: Sequence[Named], name: str | None) -> int | None:
+    """Return the place of a name, or of what had that name before."""
+    return next((i for i, each in enumerate(named) if name in (each.name, *each.was)), None)

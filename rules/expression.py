@@ -4,7 +4,8 @@
 this file, and return a small frozen tree (`tree`). Nothing is ever evaluated as Python.
 
     condition   a and b · a or b · not a · value < <= > >= == != value · text in ('a', 'b') · has(…)
-    value       1 · 0.5 · 'text' · a_parameter · spend(days=365) · profile.industry · + - * /
+    value       1 · 0.5 · 'text' · a_parameter · spend(days=365) · profile.industry · + - * / ·
+                lookup('a_table', text)
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import warnings
 from typing import Literal
 
 from rules.tree import (
+    BARE,
     INVERSE,
     And,
     Argument,
@@ -22,6 +24,7 @@ from rules.tree import (
     Condition,
     Constant,
     Fact,
+    Lookup,
     Operator,
     Or,
     Parameter,
@@ -119,7 +122,7 @@ class _Reader:
                     for i, op in enumerate(ops)
                 ]
                 return _join(parts, conjunction=not negated)
-            case ast.Call() | ast.Attribute():
+            case ast.Call() | ast.Attribute() | ast.Name(id="local" | "domestic"):
                 fact = self.value(node, depth + 1)
                 return Compare(fact, "!=" if negated else "==", Constant(value=True))
         raise BadExpression(
@@ -139,9 +142,11 @@ class _Reader:
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 return Constant(-value)
             case ast.Name(id=name):
-                return Parameter(name)
+                return Fact(name) if name in BARE else Parameter(name)
             case ast.Attribute():
                 return Fact(_dotted(node))
+            case ast.Call(func=ast.Name(id="lookup")):
+                return self._lookup(node, depth)
             case ast.Call(func=ast.Name() | ast.Attribute() as function):
                 positional = [(str(i), _argument_of(arg)) for i, arg in enumerate(node.args)]
                 named = [(_keyword(word), _argument_of(word.value)) for word in node.keywords]
@@ -150,6 +155,14 @@ class _Reader:
                 sides = self.value(left, depth + 1), self.value(right, depth + 1)
                 return Arithmetic(_ARITHMETIC[type(op)], *sides)
         raise BadExpression(f"{ast.unparse(node)!r} is not part of the rule language", _SHAPE)
+
+    def _lookup(self, node: ast.Call, depth: int) -> Lookup:
+        match node:
+            case ast.Call(args=[ast.Constant(value=str() as table), key], keywords=[]):
+                return Lookup(table, self.value(key, depth + 1))
+        raise BadExpression(
+            f"{ast.unparse(node)!r} is no look-up", "write lookup('a_table', profile.city)"
+        )
 
     def _comparison(
         self, left: ast.expr, op: ast.cmpop, right: ast.expr, *, negated: bool, depth: int
@@ -220,7 +233,14 @@ def _argument_of(node: ast.expr) -> Argument:
             return value
         case ast.Attribute():
             return _dotted(node)
+        case ast.Name(id=name) if name in BARE:
+            return name
+        case ast.List(elts=[_, *_]):
+            values = [item.value for item in node.elts if isinstance(item, ast.Constant)]
+            texts = tuple(value for value in values if isinstance(value, str))
+            if len(texts) == len(node.elts):
+                return texts
     raise BadExpression(
         f"{ast.unparse(node)!r} cannot be an argument",
-        "arguments are plain numbers and texts, such as days=90 or type='delivery'",
+        "arguments are numbers, texts or lists of texts, such as days=90 or type='delivery'",
     )

@@ -9,25 +9,38 @@ from __future__ import annotations
 
 import re
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
-from rules.book import Rules
+from models.buckets import total_within, within
+from models.calendar import Span
+from rules import terms
+from rules.checked import Rules
 from rules.facts import lookup
-from rules.tree import And, Arithmetic, Compare, Condition, Constant, Fact, Or, Value
+from rules.terms import Term
+from rules.tree import (
+    And,
+    Arithmetic,
+    Compare,
+    Condition,
+    Constant,
+    Crossing,
+    Fact,
+    Happened,
+    Lookup,
+    Or,
+    Points,
+    Value,
+)
 from rules.vocabulary import Cases, FactSpec
+from rules.windows import LIFE, window
+
+WINDOWS = ("days", "period")  # arguments
 
 # Facts that are summed in place: the column of values, the series taken off, what was pruned.
 IN_PLACE = {
     "spend": ("net_minor", "refund", "pruned_net_minor"),
     "orders": ("orders", "cancelled", "pruned_orders"),
 }
-
-
-class Term(NamedTuple):
-    """Generated code of a value or condition. One that can be unknown is always a plain name."""
-
-    code: str
-    unknown: bool
 
 
 class Program:
@@ -38,8 +51,10 @@ class Program:
         self.lines = [head]
         self._names = names  # the function's globals
         self._written: dict[str, str] = {}  # code → the local that holds its value
-        self._locals = {"state", "now", "band", "facts", "days", "series", "today"}
-        self._indices = {d.name: i for i, d in enumerate(rules.dimensions)}
+        self._locals = {
+            *("state", "now", "band", "given", "facts", "days", "series", "today", "zone"),
+            *("tier", "matched", "categories", "event"),
+        }
         self.unknown_dimensions: set[str] = set()
         self.line("facts = state.facts")
         self.line("days = facts.days")
@@ -65,10 +80,14 @@ class Program:
 
     def bind(self, function: Any) -> str:  # noqa: ANN401  # any callable of the vocabulary
         """Return a global name for a function of the vocabulary."""
-        name = getattr(function, "__name__", "attribute") + "_"
-        while self._names.get(name, function) is not function:
+        return self.bind_value(getattr(function, "__name__", "attribute"), function)
+
+    def bind_value(self, hint: str, value: object) -> str:
+        """Return a global name for a value."""
+        name = f"{hint}_"
+        while self._names.get(name, value) is not value:
             name += "_"
-        self._names[name] = function
+        self._names[name] = value
         return name
 
     def value(self, node: Value) -> Term:
@@ -80,6 +99,10 @@ class Program:
                 return self.fact(node)
             case Arithmetic(op, left, right):
                 return self._arithmetic(op, self.value(left), self.value(right))
+            case Lookup():
+                return terms.lookup(self, node)
+            case Points():
+                return terms.points(self, node)
         message = f"an unchecked tree reached the compiler: {node}"
         raise TypeError(message)
 
@@ -90,9 +113,15 @@ class Program:
                 return self._joined([self.condition(part) for part in parts], "and")
             case Or(parts):
                 return self._joined([self.condition(part) for part in parts], "or")
+            case Crossing():
+                return terms.crossing(self, node)
+            case Happened():
+                return terms.moment(self, node)
             case Compare(left, op, right):
-                one, other = self.value(left), self._right_side(left, right)
+                one, other = self.value(left), terms.right_side(self, left, right)
                 code = f"{one.code} {op} {other.code}"
+                if op in {"has", "has not"}:
+                    code = f"{one.code} >> {other.code} & 1 == {1 if op == 'has' else 0}"
                 unknown = [term.code for term in (one, other) if term.unknown]
                 if not unknown:
                     return Term(f"({code})", unknown=False)
@@ -101,13 +130,11 @@ class Program:
 
     def fact(self, fact: Fact) -> Term:
         """Write a fact's value."""
-        if fact.name == "churn.band":
-            return Term("band", unknown=True)
-        if fact.name.startswith("segment."):
-            name = fact.name.removeprefix("segment.")
-            return Term(local(name), unknown=name in self.unknown_dimensions)
+        term = terms.result(self, fact) or terms.given(self, fact)
+        if term is not None:
+            return term
         spec = spec_of(fact)
-        match fact.name:
+        match fact.name if is_in_place(fact) else "":
             case "spend" | "orders":
                 return Term(self._net(fact)[0], unknown=False)
             case "average_order":
@@ -123,41 +150,64 @@ class Program:
         if spec.motion == "rises":
             since = self.since(fact)
             code = f"None if {since} is None else today - {since} if today > {since} else 0"
-        elif spec.motion == "falls":
+        elif spec.motion == "falls" and "period" not in dict(fact.args):
             buckets, days = self.buckets(fact), dict(fact.args).get("days")
             summed = f"sum({buckets}[1])"
             if days is not None:
                 summed = f"total({buckets}[0], {buckets}[1], today - {days})"
             code = f"{summed} if {buckets}[0] else 0"
+        elif spec.windowed:
+            given, of = self.window(fact), _given(_outside_window(fact))
+            code = self.guarded(fact, f"{self.bind(spec.function)}(facts, zone, {given}{of})")
         else:
-            code = self.guarded(fact, f"{self.bind(spec.read)}(facts, zone, today{_given(fact)})")
+            function = self.bind(spec.function)
+            code = self.guarded(fact, f"{function}(facts, zone, today{_given(fact)})")
         return Term(self.let(hint, code), unknown=spec.unknown)
 
     def since(self, fact: Fact) -> str:
         """Write the day since which a rising fact counts, None if unknown."""
         spec = spec_of(fact)
-        code = f"{self.bind(spec.source)}(facts, zone)"
-        return self.let(f"{fact.name}_day", self.guarded(fact, code))
+        code = f"{self.bind(spec.source)}(facts, zone{_given(fact)})"
+        return self.let(f"{fact.name}_day", self.guarded(fact, code, empty="None"))
+
+    def turn(self, fact: Fact) -> str:
+        """Write the day on which a fact changes next, None if it stays."""
+        code = f"{self.bind(spec_of(fact).source)}(facts, zone, today{_given(fact)})"
+        return self.let(f"{fact.name}_turn", self.guarded(fact, code, empty="None"))
+
+    def window(self, fact: Fact) -> str:
+        """Return code of the window that a fact's arguments name; who has no data needs none."""
+        days, period = window_days(fact), dict(fact.args).get("period")
+        if days is not None:
+            return f"{self.bind(Span)}(today - {days - 1}, None)"
+        if period is not None:
+            return f"{self.bind(window)}(facts, zone, today, None, {period!r})"
+        return self.bind_value("LIFE", LIFE)
 
     def buckets(self, fact: Fact) -> str:
         """Write what a windowed fact is summed from: one series, or several."""
         spec = spec_of(fact)
-        given = _given(Fact(fact.name, tuple(arg for arg in fact.args if arg[0] != "days")))
+        given = _given(_outside_window(fact))
         code = f"{self.bind(spec.source)}(facts, zone{given})"
-        if spec.reads is not None:
-            empty = "EMPTY" if spec.motion == "falls" else "()"
-            code = f"{code} if {self.cases(spec.reads)} else {empty}"
-        return self.let(f"{fact.name}_buckets", code)
+        empty = "EMPTY" if spec.motion == "falls" else "()"
+        return self.let(f"{fact.name}_buckets", self.guarded(fact, code, empty=empty))
 
-    def guarded(self, fact: Fact, call: str) -> str:
-        """Return a call that is made only for customers with data."""
+    def guarded(self, fact: Fact, call: str, empty: str | None = None) -> str:
+        """Return a call that is made only for customers with data, else what is without it."""
         spec = spec_of(fact)
         if spec.reads is None:
             return call
-        return f"{call} if {self.cases(spec.reads)} else {None if spec.unknown else 0}"
+        if empty is None:
+            empty = "None" if spec.unknown else "0"
+        return f"{call} if {self.cases(spec.reads)} else {empty}"
 
     def cases(self, name: Cases) -> str:
-        """Write what tells whether there is any complaint or feedback, folded ones included."""
+        """Write what tells whether there is anything to read a fact from."""
+        if name in {"days", "series"}:
+            return name
+        if name not in {"complaints", "feedback"}:
+            return self.let(name, f"facts.{name}")
+        # Folded ones count too.
         return self.let(f"any_{name}", f"facts.{name} or (series and folded(series, {name!r}))")
 
     def column(self, fact: Fact) -> tuple[str, str]:
@@ -174,8 +224,14 @@ class Program:
     def _net(self, fact: Fact) -> tuple[str, str, str]:
         """Write a sum less what is taken off it; return it, and code of both parts."""
         column, taken_off = self.column(fact)
-        days = dict(fact.args).get("days")
-        if days is None:
+        given = dict(fact.args)
+        days = given.get("days")
+        if "period" in given:
+            span = self.let(f"{given['period']}_", self.window(fact))
+            inside = self.let(f"inside_{span}", f"{self.bind(within)}(days, {span})")
+            gross = self.let(f"{column}_{given['period']}", f"sum({column}[{inside}])")
+            back = f"{self.bind(total_within)}(*{taken_off}, {span})"
+        elif days is None:
             pruned = IN_PLACE[fact.name][2]
             gross = self.let(f"{column}_all", f"sum({column}) + facts.{pruned}")
             back = f"sum({taken_off}[1])"
@@ -185,21 +241,6 @@ class Program:
             back = f"total({taken_off}[0], {taken_off}[1], today - {days})"
         code = f"{gross} if {taken_off} is None else max(0, {gross} - {back})"
         return self.let(_hint(fact), code), gross, f"{back} if {taken_off} else 0"
-
-    def _right_side(self, left: Value, right: Value) -> Term:
-        """Write a comparison's right side; categories and bands are compared by their indices."""
-        if not isinstance(left, Fact) or not isinstance(right, Constant):
-            return self.value(right)
-        if left.name == "churn.band":
-            names = self.rules.bands
-        elif left.name.startswith("segment."):
-            dimension = self._indices[left.name.removeprefix("segment.")]
-            names = self.rules.dimensions[dimension].categories
-        else:
-            return self.value(right)
-        if isinstance(right.value, tuple):
-            return Term(repr(tuple(names.index(name) for name in right.value)), unknown=False)
-        return Term(repr(names.index(str(right.value))), unknown=False)
 
     def _arithmetic(self, op: str, left: Term, right: Term) -> Term:
         code = f"{left.code} {op} {right.code}"
@@ -213,6 +254,8 @@ class Program:
     def _joined(self, parts: list[Term], word: str) -> Term:
         """Write a conjunction or disjunction in Kleene's logic."""
         unknown = [part.code for part in parts if part.unknown]
+        if not parts:
+            return Term("True", unknown=False)
         if not unknown:
             return Term(f"({f' {word} '.join(part.code for part in parts)})", unknown=False)
         missing = " or ".join(f"{code} is None" for code in unknown)
@@ -229,16 +272,27 @@ class Program:
         )
 
 
+def is_in_place(fact: Fact) -> bool:
+    """Tell whether a fact is summed in place: without filters."""
+    return all(name in WINDOWS for name, _ in fact.args)
+
+
+def window_days(fact: Fact) -> int | None:
+    """Return the length of a fact's rolling window, None without one."""
+    days = dict(fact.args).get("days")
+    return days if isinstance(days, int) else None
+
+
+def _outside_window(fact: Fact) -> Fact:
+    """Return a fact without the arguments that name its window."""
+    return Fact(fact.name, tuple(arg for arg in fact.args if arg[0] not in WINDOWS))
+
+
 def spec_of(fact: Fact) -> FactSpec:
     """Return the specification of a fact that the check has let through."""
     spec = lookup(fact.name)
     assert spec is not None
     return spec
-
-
-def local(dimension: str) -> str:
-    """Return the local that holds a dimension's category index."""
-    return f"segment_{dimension}"
 
 
 def _given(fact: Fact) -> str:

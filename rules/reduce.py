@@ -4,10 +4,6 @@ A customer's history is, for each accepted record in log order: catch up with th
 timers that are due, fold the event, evaluate. Between records the owner of the partition may do the
 first two, sooner or later: it is the same sequence, so batches, budgets and crashes change nothing.
 Nothing here reads a clock. `now` is always the partition's clock, which only tick records move.
-
-An evaluation always has the same parts: the churn band, the tiers and categories that the compiled
-rulebook concludes, the outputs for what differs from before, and the next instant at which
-something may change by itself.
 """
 
 from __future__ import annotations
@@ -28,17 +24,22 @@ from models.errors import TierstreamError
 from models.events import (
     TAGS,
     Complaint,
+    CustomerErased,
+    CustomerMoved,
+    CustomersMerged,
     Purchase,
 )
 from models.fold import fold
 from models.ids import event_hash
-from rules import tiering
 from rules.admission import Refusal, refuse
-from rules.announce import Change, announce
-from rules.churn_risk import assess
+from rules.control import control, foresee
+from rules.ending import end
 from rules.envelope import Trigger
-from rules.eras import LATENESS_DAYS, Carried, carry_over
-from rules.timers import look_at, outlook, timer_kind
+from rules.eras import LATENESS_DAYS, carry_over
+from rules.evaluate import Subject, evaluate
+from rules.judging import Judge
+from rules.merger import arrive, depart
+from rules.timers import look_at, timer_kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,10 +53,14 @@ _UTC = calendar("UTC")  # days before the first rulebook says otherwise
 
 
 class Reduction(msgspec.Struct, frozen=True, gc=False):
-    """The customer's state after an event, and what to tell the world, in order."""
+    """The customer's state after an event, and what to tell the world, in order.
+
+    `moved`: what is to be sent to the customer who `state.moved_to` names.
+    """
 
     state: CustomerState
     decisions: list[AnyDecision]
+    moved: CustomerMoved | None = None
 
 
 class Reducer:
@@ -87,7 +92,7 @@ class Reducer:
         era = self.eras[-1] if self.eras else None
         zone = _UTC if era is None else era.zone
         key = seen_key(event.occurred_at, event_hash(event.source, event.event_id))
-        if state is not None and is_seen(state, key):
+        if state is not None and _is_dropped(state, event, key):
             return None
         today = None if now is None else zone.day(now)
         day = zone.day(event.occurred_at)
@@ -101,22 +106,40 @@ class Reducer:
                 state.era = era.number
         elif now is not None and era is not None:
             self.catch_up(customer, state, now, decisions)
-        fold(state.facts, event, zone, today or 0, LATENESS_DAYS)
+        refusal = control(state, event, None if era is None else era.book, now)
+        if refusal is not None:
+            return refusal
+        foreseen = None if now is None or era is None else foresee(state, event, era, now)
+        tag = TAGS[type(event)]
+        trigger = Trigger(
+            "event",
+            tag,
+            event.event_id,
+            event.occurred_at,
+            today is not None and day < today,
+            max(now or 0, min(event.occurred_at, appended_at)),
+            _at_once(event),
+            event,
+            foreseen,
+        )
+        moved = None
+        if isinstance(event, CustomersMerged):
+            sent = depart(customer, state, event, None if era is None else era.book)
+            if isinstance(sent, Refusal):
+                return sent
+            moved = sent
+        if isinstance(event, CustomersMerged | CustomerErased):
+            husk = end(self._app, customer, state, era, trigger, decisions)
+            return Reduction(husk, decisions, moved)
+        if isinstance(event, CustomerMoved):
+            arrive(state, event, zone, None if era is None else era.book, today)
+        else:
+            fold(state.facts, event, zone, today or 0, LATENESS_DAYS)
         # Two days more than lateness: a day of the zone may have begun almost a day earlier.
         remember(state, key, 0 if now is None else now - (LATENESS_DAYS + 2) * DAY_S)
-        tag = TAGS[type(event)]
         state.root = Root(tag, event.event_id, event.occurred_at)
-        if now is not None and today is not None and era is not None:
-            trigger = Trigger(
-                "event",
-                tag,
-                event.event_id,
-                event.occurred_at,
-                day < today,
-                max(now, min(event.occurred_at, appended_at)),
-                _at_once(event),
-            )
-            self._evaluate(customer, state, era, now, trigger, decisions)
+        if now is not None and era is not None:
+            evaluate(Subject(self._app, customer, state), era, now, trigger, decisions)
         return Reduction(state, decisions)
 
     def catch_up(
@@ -148,7 +171,7 @@ class Reducer:
             else:
                 tag = era.record.cause_type
                 trigger = Trigger("activation", tag, f"{tag}-{era.number}", at, False, at)
-            self._evaluate(customer, state, era, at, trigger, decisions, carried)
+            evaluate(Subject(self._app, customer, state), era, at, trigger, decisions, carried)
 
     def fire_due(
         self, customer: str, state: CustomerState, now: int, decisions: list[AnyDecision]
@@ -186,57 +209,17 @@ class Reducer:
         due = state.due
         if due is None:
             return
-        trigger = Trigger("timer", timer_kind(state, era), "", due, False, due)
-        self._evaluate(customer, state, era, due, trigger, decisions)
+        kind = "window.exit"
+        if era.book is not None:
+            judge = Judge(era.book, era.given, state, state.concluded.band)
+            kind = timer_kind(judge, due, era.churn)
+        trigger = Trigger("timer", kind, "", due, False, due)
+        evaluate(Subject(self._app, customer, state), era, due, trigger, decisions)
 
-    def _evaluate(
-        self,
-        customer: str,
-        state: CustomerState,
-        era: Era,
-        at: int,
-        trigger: Trigger,
-        decisions: list[AnyDecision],
-        carried: Carried | None = None,
-    ) -> None:
-        """Conclude as of `at`; append what changed to `decisions`."""
-        state.era = era.number
-        book = era.book
-        if book is None:
-            state.due = None
-            return
-        concluded = state.concluded
-        band = churn_due = quiet_until = None
-        if book.churn is not None:
-            band, churn_due, quiet_until = assess(
-                state.facts, concluded, book.churn, era.model, at, at_once=trigger.at_once
-            )
-        qualified, held, categories, due = book.conclude(state, at, band)
-        move = tiering.move(book, concluded.tier, qualified, held)
-        tier = concluded.tier if move is None else move.to
-        if churn_due is not None and (due is None or churn_due < due):
-            due = churn_due
-        if move is not None and tier is not None and not held >> tier & 1 and tier > 0:
-            due = at + 1  # one step down was not enough; the next one follows
-        state.due = due if due is None or due > at else at + 1
-        concluded.quiet_until = quiet_until
-        if (
-            move is None
-            and carried is None
-            and band == concluded.band
-            and categories == concluded.categories
-        ):
-            return
-        before = concluded.tier, concluded.tier_since, concluded.band, concluded.categories
-        said_at = max(concluded.said_at, trigger.said_at)
-        if band != concluded.band:
-            concluded.band, concluded.band_since = band, said_at
-        concluded.categories = categories
-        if move is not None:
-            concluded.tier, concluded.tier_since = tier, said_at
-        ahead = None if move is None else outlook(book, state, at)
-        change = Change(at, *before, move, qualified, ahead, carried)
-        announce(self._app, customer, state, era, trigger, change, decisions)
+
+def _is_dropped(state: CustomerState, event: CustomerEvent, key: bytes) -> bool:
+    """Tell whether an event is a repeat, or the history of a person who is to be forgotten."""
+    return is_seen(state, key) or (state.erased and isinstance(event, CustomerMoved))
 
 
 def _at_once(event: CustomerEvent) -> bool:

@@ -1,36 +1,22 @@
 """Examples of a rulebook: short stories of one customer, with what must come out of each step.
 
-Examples are documentation that runs. `timeline` turns a story into canonical events, so that the
-production reducer plays it; nothing of a story knows how conclusions are drawn. A date is noon in
-the rulebook's zone, and the clock ticks at every day start and just before each line.
+Examples are documentation that runs. These are their models; `timeline` makes canonical events of
+them, and `rehearsal` plays those through the production reducer. A date is noon in the rulebook's
+zone, and the clock ticks at every day start and just before each line.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.calendar import DAY_S, Calendar, day_number
-from models.events import (
-    Complaint,
-    CustomerEvent,
-    Engagement,
-    Feedback,
-    Polarity,
-    Profile,
-    Purchase,
-    Refund,
-    Severity,
-)
-from models.money import MINOR_DIGITS
+from models.events import Channel, Polarity, Severity
 
 STEPS_MAX = 200
 TIMES_MAX = 400
-SOURCE = "example"
 
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 Amount: TypeAlias = Annotated[Decimal, Field(ge=0, le=10**12)]
@@ -41,11 +27,38 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PurchaseStep(_Model):
-    """A paid order; `amount` in whole units of the rulebook's currency."""
+class LineStep(_Model):
+    """One line of an order; `list` is its price before a discount."""
 
     amount: Amount
+    category: Text | None = None
+    brand: Text | None = None
+    own_brand: bool | None = None
+    custom: bool | None = None
+    grade: Text | None = None
+    quantity: Decimal | None = None
+    unit: Text | None = None
+    list: Amount | None = None
+
+
+class PurchaseStep(_Model):
+    """A paid order; `amount` in whole units of the rulebook's currency. It supplies refunds' day.
+
+    `lines` need no `amount`: it is their sum.
+    """
+
+    amount: Amount | None = None
     order: Text | None = None
+    channel: Channel | None = None
+    margin: Decimal | None = None
+    answers: Text | None = None
+    lines: tuple[LineStep, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_an_amount(self) -> Self:
+        if self.amount is None and not self.lines:
+            raise ValueError("a purchase has an `amount`, or `lines`")
+        return self
 
 
 class RefundStep(_Model):
@@ -64,6 +77,8 @@ class ComplaintStep(_Model):
     action: Literal["opened", "acknowledged", "amended", "resolved", "reopened", "retracted"] = (
         "opened"
     )
+    outcome: Literal["satisfied", "unsatisfied", "rejected"] | None = None
+    amount: Amount | None = None
     id: Text | None = None
 
 
@@ -73,6 +88,11 @@ class FeedbackStep(_Model):
     metric: Literal["csat", "nps", "ces", "stars", "label"]
     score: Annotated[int, Field(ge=0, le=10)] | None = None
     polarity: Polarity | None = None
+    kind: Literal["survey", "review", "suggestion"] = "survey"
+    topic: Literal["product", "brand", "service", "delivery"] | None = None
+    public: bool = False
+    action: Literal["given", "amended", "retracted"] = "given"
+    id: Text | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -85,37 +105,98 @@ class ActivityStep(_Model):
     """An engagement of a kind."""
 
     kind: Text
+    name: Text | None = None
+    quantity: Decimal | None = None
+    unit: Text | None = None
+    channel: Channel | None = None
+    other: Text | None = None
+    relation: Literal["family", "friend", "colleague", "circle"] | None = None
+    answers: Text | None = None
+
+
+class OverrideStep(_Model):
+    """Somebody decides the tier, until the beginning of a day."""
+
+    tier: Text
+    mode: Literal["at_least", "exactly"] = "at_least"
+    until: date | None = None
+    id: Text = "override"
+
+
+class HoldStep(_Model):
+    """No demotion, warning, churn output or action until the beginning of a day."""
+
+    until: date
+
+
+class ScoreStep(_Model):
+    """A score from outside, valid until the beginning of a day."""
+
+    name: Text
+    value: float
+    until: date | None = None
+
+
+class ExpectWarning(_Model):
+    """The warning that runs. `missing`: by fact, in whole units of the currency or as a number."""
+
+    ends: date | None = None
+    reason: Literal["keep_failed", "review", "override_ending"] | None = None
+    revision: int | None = None
+    missing: dict[Text, Decimal] | None = None
+    missing_now: dict[Text, Decimal] | None = None
 
 
 class Expect(_Model):
-    """What holds after a step. `changes` names a subset of what changed because of it, or none."""
+    """What holds after a step. `changes` names a subset of what changed because of it, or none.
+
+    `policies` are all that are held. What is asked for because of the step (and the timers since
+    the step before, where the step has no event) stands in `actions`, what is called off in
+    `cancelled`; each lists all of them.
+    """
 
     tier: Text | None = None
     band: Text | None = None
-    segment: dict[Text, Text | None] = {}
+    segment: dict[Text, Text | tuple[Text, ...] | None] = {}
     changes: dict[Text, Change] | Literal["none"] | None = None
     reason: Text | None = None
+    warning: ExpectWarning | Literal["none"] | None = None
+    policies: tuple[Text, ...] | None = None
+    actions: tuple[Text, ...] | None = None
+    cancelled: tuple[Text, ...] | None = None
 
 
 class Step(_Model):
-    """One line of a story: at most one event, repeated `times` every so many days."""
+    """One line of a story: at most one event, repeated `times` every so many days.
+
+    `happened` is when its event happened, where that is earlier than it is heard of.
+    """
 
     at: date
+    happened: date | None = None
     purchase: PurchaseStep | None = None
     refund: RefundStep | None = None
     complaint: ComplaintStep | None = None
     feedback: FeedbackStep | None = None
     profile: dict[Text, Any] | None = None
     activity: ActivityStep | None = None
+    override: OverrideStep | None = None
+    override_cleared: Text | None = None
+    hold: HoldStep | None = None
+    hold_cleared: Literal[True] | None = None
+    score: ScoreStep | None = None
+    erased: Text | None = None
     times: Annotated[int, Field(ge=1, le=TIMES_MAX)] = 1
     every: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}d$")] = "1d"
     expect: Expect | None = None
 
     @model_validator(mode="after")
     def _one_event(self) -> Self:
-        kinds = {"purchase", "refund", "complaint", "feedback", "profile", "activity"}
-        if len(kinds & self.model_fields_set) > 1:
+        said = self.model_fields_set - {"at", "happened", "times", "every", "expect"}
+        if len(said) > 1:
             raise ValueError("a step has one event; write two steps with the same date")
+        if self.happened is not None and (not said or self.happened > self.at):
+            raise ValueError("`happened` is the day of an event, `at` or earlier")
         return self
 
 
@@ -133,88 +214,7 @@ class Story(_Model):
         return self
 
 
-STEP_MODELS = (PurchaseStep, RefundStep, ComplaintStep, FeedbackStep, ActivityStep, Expect)
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """An instant of a story: what happens (None: nothing), and what is expected after it."""
-
-    at: int
-    event: CustomerEvent | None
-    expect: Expect | None
-
-
-def timeline(story: Story, zone: Calendar, currency: str) -> list[Moment]:
-    """Return a story's moments in order of time; a repeated step's expectation is for its last."""
-    bought: dict[str, int] = {}
-    moments: list[Moment] = []
-    for line, step in enumerate(story.story):
-        for time in range(step.times):
-            day = day_number(step.at) + time * int(step.every[:-1])
-            at = zone.start(day) + DAY_S // 2
-            last = time == step.times - 1
-            event = _event(step, f"{line}-{time}", at, currency, bought)
-            moments.append(Moment(at, event, step.expect if last else None))
-    return sorted(moments, key=lambda moment: moment.at)
-
-
-def _event(
-    step: Step, name: str, at: int, currency: str, bought: dict[str, int]
-) -> CustomerEvent | None:
-    envelope: dict[str, Any] = {"event_id": name, "source": SOURCE, "occurred_at": at}
-    if step.purchase is not None:
-        order = step.purchase.order or f"order-{name}"
-        bought[order] = at
-        amount = _minor(step.purchase.amount, currency)
-        return Purchase(**envelope, order_id=order, net_amount_minor=amount, currency=currency)
-    if step.refund is not None:
-        return Refund(
-            **envelope,
-            refund_id=f"refund-{name}",
-            amount_minor=_minor(step.refund.amount, currency),
-            currency=currency,
-            kind="return",
-            order_id=step.refund.order,
-            purchased_at=bought.get(step.refund.order or ""),
-            full=step.refund.full,
-        )
-    if step.complaint is not None:
-        said = step.complaint
-        return Complaint(
-            **envelope,
-            complaint_id=said.id or f"complaint-{name}",
-            action=said.action,
-            type=said.type,
-            severity=said.severity,
-        )
-    if step.feedback is not None:
-        return Feedback(
-            **envelope,
-            feedback_id=f"feedback-{name}",
-            action="given",
-            kind="survey",
-            metric=step.feedback.metric,
-            score=step.feedback.score,
-            polarity=step.feedback.polarity or _polarity(step.feedback),
-        )
-    if step.profile is not None:
-        return Profile(**envelope, patch=step.profile)
-    if step.activity is not None:
-        return Engagement(**envelope, kind=step.activity.kind)
-    return None
-
-
-# The scores from which an answer is positive, and up to which it is negative.
-_POLARITY_BOUNDS = {"csat": (4, 2), "stars": (4, 2), "nps": (9, 6), "ces": (5, 3), "label": (4, 2)}
-
-
-def _polarity(said: FeedbackStep) -> Polarity:
-    positive, negative = _POLARITY_BOUNDS[said.metric]
-    if said.score is None or negative < said.score < positive:
-        return "neutral"
-    return "positive" if said.score >= positive else "negative"
-
-
-def _minor(amount: Decimal, currency: str) -> int:
-    return int(amount.scaleb(MINOR_DIGITS[currency]))
+STEP_MODELS = (
+    *(LineStep, PurchaseStep, RefundStep, ComplaintStep, FeedbackStep, ActivityStep),
+    *(OverrideStep, HoldStep, ScoreStep, Expect, ExpectWarning),
+)

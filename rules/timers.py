@@ -5,21 +5,25 @@ Which instant is due is concluded with everything else (`Book.conclude`, `churn_
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from models.calendar import rfc3339
 from models.decisions import Outlook
 from rules import tiering
+from rules.acting import next_turn
+from rules.churn_risk import has_stepped, score_at, standing
 
 if TYPE_CHECKING:
     from models.customer import CustomerState
     from rules.book import Book
-    from rules.eras import Era
+    from rules.churn_risk import Scale
+    from rules.judging import Judge
 
 SPREAD_S = 6 * 3600
 _QUARTER_S = 900
 _OUTLOOK_STEPS = 4
+_DECIDING = {"tier.grace_end", "tier.review", "override.end", "hold.end"}
 
 
 def look_at(customer: bytes, due: int | None) -> int | None:
@@ -33,37 +37,58 @@ def look_at(customer: bytes, due: int | None) -> int | None:
     return due + crc32(customer) % SPREAD_S
 
 
-def timer_kind(
-    state: CustomerState, era: Era
-) -> Literal["churn.silence", "churn.history", "window.exit"]:
+def timer_kind(judge: Judge, due: int, churn: Scale | None) -> str:
     """Return what a customer's due instant is for."""
-    if state.due == state.concluded.quiet_until:
+    state, book = judge.state, judge.book
+    if due == state.concluded.quiet_until:
         return "churn.silence"
-    if state.concluded.band is None and state.due == _known_from(state, era):
+    decided = tiering.wakes(judge, due - 1).get(due)
+    if decided is not None:
+        return decided
+    if state.concluded.band is None and due == _known_from(state, book):
         return "churn.history"
-    return "window.exit"
+    if churn is not None and _is_step(state, churn, due):
+        return "churn.step"
+    return "action.every" if due == next_turn(book, state.concluded, -1, due - 1) else "window.exit"
 
 
-def _known_from(state: CustomerState, era: Era) -> int | None:
+def _known_from(state: CustomerState, book: Book) -> int | None:
     """Return when a customer has enough history for a churn band."""
     first = state.facts.first_purchase_at
-    if first is None or era.book is None or era.book.churn is None:
-        return None
-    return first + era.book.churn.minimum_history_s
+    return None if first is None or book.churn is None else first + book.churn.minimum_history_s
 
 
-def outlook(book: Book, state: CustomerState, at: int) -> Outlook | None:
-    """Return the next change of tier if nothing happens and the churn band stays, if it is near.
+def _is_step(state: CustomerState, churn: Scale, due: int) -> bool:
+    """Tell whether the churn score is a step away from the one last told."""
+    if churn.rules.score_step is None or state.concluded.band is None:
+        return False
+    stand = standing(state.facts, churn.model)
+    return stand is not None and has_stepped(churn, state.concluded, score_at(churn, stand, due))
 
-    Near means that at most `_OUTLOOK_STEPS` instants have to be looked at.
+
+def outlook(judge: Judge, at: int) -> Outlook | None:
+    """Return what happens to the tier next if nothing happens and the churn band stays.
+
+    Only if it is near: at most `_OUTLOOK_STEPS` instants are looked at.
     """
-    tier, band = state.concluded.tier, state.concluded.band
-    due = book.ladder(state, at, band)[3]
+    book, state = judge.book, judge.state
+    tier, standing = state.concluded.tier, state.concluded.standing
+    decided = {
+        instant: kind for instant, kind in tiering.wakes(judge, at).items() if kind in _DECIDING
+    }
+    first = min(decided, default=None)
+    near = None if first is None else Outlook(rfc3339(first), decided[first])
+    if standing is not None and (standing.warned or standing.override or standing.hold_until):
+        return near
+    due = book.ladder(state, at, judge.band, judge.given)[3]
     for _ in range(_OUTLOOK_STEPS):
-        if due is None:
-            return None
-        qualified, held, _, later = book.ladder(state, due, band)
-        if tiering.move(book, tier, qualified, held) is not None:
+        if due is None or tier is None or (first is not None and first <= due):
+            return near
+        qualified, held, _, later = book.ladder(state, due, judge.band, judge.given)
+        if qualified.bit_length() - 1 > tier:
             return Outlook(rfc3339(due), "tier.changed")
+        if not held >> tier & 1:
+            warns = book.tiers[tier].grace_days or book.tiers[tier].minimum_stay_days
+            return Outlook(rfc3339(due), "tier.warning" if warns else "tier.changed")
         due = later
-    return None
+    return near

@@ -72,7 +72,7 @@ class CustomersAgent:
         self,
         partition: Callable[[int], Handled],
         start_at: Callable[[Place, int], Awaitable[None]],
-        beside: Callable[[Handled], Running | None],
+        beside: Callable[[Handled], Sequence[Running]],
         limits: Limits,
         metrics: Metrics,
         failure: Failure,
@@ -95,9 +95,7 @@ class CustomersAgent:
         for place in sorted(places):
             handled = self._partition(place[1])
             owner = Owner(place, handled, self._start_at, self._limits, self._metrics)
-            running = [owner.run()]
-            if beside := self._beside(handled):
-                running.append(beside.run())
+            running = [owner.run(), *(each.run() for each in self._beside(handled))]
             self._owners[place] = owner
             self._tasks[place] = [asyncio.create_task(each) for each in running]
             for task in self._tasks[place]:

@@ -28,6 +28,7 @@ import structlog
 
 from streams import topics
 from streams.agents import CustomersAgent, Failure, IngressAgent, Running
+from streams.churn_watch import ChurnWatch
 from streams.clock import SystemClock, random_name
 from streams.engine import Engine, Positions
 from streams.errors import Halt, StreamError, Unavailable
@@ -126,7 +127,7 @@ async def _customers(
 ) -> _Worker:
     clock, catalogue, client = SystemClock(), Catalogue.of(settings), _client(settings)
     bootstrap = settings.kafka.bootstrap
-    log_topic = catalogue.name(LOG)
+    log_topic, control = catalogue.name(LOG), catalogue.name(CONTROL)
     timeouts = Timeouts(
         transact_s=settings.batch.timeout_s, expire_s=settings.batch.transaction_timeout_s
     )
@@ -139,7 +140,7 @@ async def _customers(
     parts.push_async_callback(producer.close)
     observatory = Observatory(
         positions,
-        Releases(log, catalogue.name(CONTROL)),
+        Releases(log, control),
         catalogue.sources,
         settings.consumer_group(Role.INGRESS),
         clock,
@@ -155,10 +156,11 @@ async def _customers(
             draw=random_name,
         )
 
-    def ticker(owned: Handled) -> Running | None:
+    def beside(owned: Handled) -> list[Running]:
+        watch = ChurnWatch(owned, store, log, control, clock, metrics)
         if settings.ticker == "off":
-            return None
-        return Ticker(owned, log_topic, producer, observatory, clock, metrics)
+            return [watch]
+        return [Ticker(owned, log_topic, producer, observatory, clock, metrics), watch]
 
     async def start_at(place: Place, offset: int) -> None:
         await engine.start_at(place, offset)
@@ -170,7 +172,7 @@ async def _customers(
             return [f"Redis: {error}", *await agent.missing()]
         return await agent.missing()
 
-    agent = CustomersAgent(partition, start_at, ticker, _limits(settings), metrics, failure)
+    agent = CustomersAgent(partition, start_at, beside, _limits(settings), metrics, failure)
     group = settings.consumer_group(Role.CUSTOMERS)
     engine = Engine(group, [log_topic], agent, Positions.OWNED, settings)
     return _Worker(engine, agent.positions, missing, (log_topic,))

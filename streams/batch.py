@@ -18,9 +18,10 @@ from models import events
 from models.customer import CustomerState, pack, unpack
 from models.decisions import AnyDecision, TierChanged
 from models.errors import BadRulebook, Reason
-from models.events import EraChange, Tick
+from models.events import CustomerEvent, CustomerMoved, EraChange, Tick
 from rules.admission import Refusal
 from rules.eras import ERAS_MAX, Era, succeed
+from rules.merger import onward
 from rules.reduce import Reducer
 from rules.timers import look_at
 from streams import outputs
@@ -46,6 +47,7 @@ class Result(NamedTuple):
     reasons: list[Reason]
     fired: int
     taken: int  # how many of the records were taken; the rest waits for re-seating
+    sent: dict[int, list[Entry]]  # to the log, by partition: what is about another customer
 
 
 @dataclass(slots=True)
@@ -92,6 +94,7 @@ class _Run:
         self.packed: dict[bytes, bytes] = {}
         self.dues: dict[bytes, int | None] = {}
         self.published: dict[str, list[Entry]] = {}
+        self.sent: dict[int, list[Entry]] = {}
         self.reasons: list[Reason] = []
         self.said = int(batch.ledger.position.outputs, 16)
         self.fired = 0
@@ -152,31 +155,48 @@ class _Run:
             return True
         if isinstance(event, EraChange):
             return self._era(record, event)
+        self._about_customer(record, event)
+        return True
+
+    def _about_customer(self, record: Record, event: CustomerEvent) -> None:
         key = record.key
         if not key or len(key) > _CUSTOMER_BYTES_MAX:
             self._set_aside(record, Refusal(Reason.NO_CUSTOMER, "the record's key is the customer"))
-            return True
-        if len(record.value or b"") > EVENT_BYTES_MAX:
+            return
+        if len(record.value or b"") > EVENT_BYTES_MAX and not isinstance(event, CustomerMoved):
             message = f"an event has at most {EVENT_BYTES_MAX} bytes"
             self._set_aside(record, Refusal(Reason.TOO_LARGE, message))
-            return True
+            return
         state = self._state(key)
         if state is None and partition_for(key, self.batch.partitions) != self.batch.partition:
             message = "the key's murmur2 partition is another one; check the producer's partitioner"
             self._set_aside(record, Refusal(Reason.WRONG_PARTITION, message))
-            return True
+            return
         customer = key.decode(errors="replace")
+        if state is not None and state.moved_to is not None:
+            sent = onward(customer, state, event, record.value or b"")
+            if sent is not None:
+                self._send(state.moved_to, sent, record)
+                return
         outcome = self.reducer.reduce(customer, state, event, record.timestamp, self.now)
         if outcome is None:
-            return True
+            return
         if isinstance(outcome, Refusal):
             self._set_aside(record, outcome)
-            return True
+            return
         self.packed[key] = pack(outcome.state)
         self.dues[key] = look_at(key, outcome.state.due)
         if outcome.decisions:
             self._publish(outcome.decisions, record)
-        return True
+        if outcome.moved is not None and outcome.state.moved_to is not None:
+            self._send(outcome.state.moved_to, events.encode(outcome.moved), record)
+
+    def _send(self, to: str, value: bytes, record: Record) -> None:
+        """Write a record about another customer into the log, without this partition's marks."""
+        key = to.encode()
+        headers = tuple(header for header in record.headers if header[0] != MARK_HEADER)
+        partition = partition_for(key, self.batch.partitions)
+        self.sent.setdefault(partition, []).append(Entry(key, value, headers))
 
     def _repeated(self, record: Record) -> bool:
         """Tell whether ingress sent this before; note how far its source partition has come."""
@@ -281,7 +301,14 @@ class _Run:
         )
         ledger = Ledger(position, marks, tuple(self.eras), tuple(self.slots))
         return Result(
-            ledger, fields, self.dues, self.published, self.reasons, self.fired, self.taken
+            ledger,
+            fields,
+            self.dues,
+            self.published,
+            self.reasons,
+            self.fired,
+            self.taken,
+            self.sent,
         )
 
 

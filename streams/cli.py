@@ -7,7 +7,7 @@ import sys
 import typer
 
 from models.errors import TierstreamError
-from streams.commands import asking, clock, data, doctor, ruling, running
+from streams.commands import asking, churn, clock, data, doctor, explaining, rfm, ruling, running
 from streams.commands.common import err
 
 app = typer.Typer(
@@ -23,8 +23,10 @@ app.command()(data.publish)
 app.command("play")(data.play_file)
 app.command()(data.watch)
 app.command()(asking.customer)
-app.command("explain")(asking.explain_customer)
+app.command("explain")(explaining.explain_customer)
 app.add_typer(ruling.app, name="rules")
+app.add_typer(churn.app, name="churn")
+app.add_typer(rfm.app, name="rfm")
 app.add_typer(clock.app, name="clock")
 app.command()(data.replay)
 app.command()(doctor.doctor)

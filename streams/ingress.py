@@ -21,6 +21,7 @@ from models.errors import BadEvent, BadRulebook, Reason
 from models.events import EraChange, RulebookActivated, encode
 from models.wire import TOPICS, TopicTypes, accept
 from rules.compile import compile_book
+from rules.include import standalone
 from streams import outputs
 from streams.batch import MARK_HEADER
 from streams.clock import Clock
@@ -32,6 +33,11 @@ from streams.releases import release_of
 from streams.topics import CONTROL, DEAD_LETTER_SUFFIX, SOURCES, Catalogue
 
 _PARTITIONS_MEMO_MAX = 200_000  # customers, about 30 MB; hashing a key takes longer than all else
+
+_INCLUDES = (
+    "the rulebook includes others, and what those say depends on the version of a worker; activate "
+    "it with `tierstream rules activate`, which writes them out"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +192,10 @@ class Ingress:
         assert isinstance(event, EraChange), "only changes of era concern no single customer"
         if isinstance(event, RulebookActivated):
             try:
-                compile_book(event.text, f"{event.name}.yaml")
+                file = f"{event.name}.yaml"
+                compile_book(event.text, file)
+                if standalone(event.text, file) != event.text:
+                    raise BadEvent(Reason.REFUSED, _INCLUDES)
             except BadRulebook as error:
                 raise BadEvent(Reason.REFUSED, str(error)) from error
         value = encode(event)

@@ -22,6 +22,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from models.churn_live import Realised
 from models.errors import Reason
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -121,6 +122,28 @@ class Metrics:
         self._unknown_fields = counter(
             "unknown_fields_total", "Accepted records with fields nobody knows.", ("topic",)
         )
+        self._churn_version = gauge(
+            "churn_model_version",
+            "Version of the churn model in force; 0: the default.",
+            _PARTITION,
+        )
+        self._churn_age = gauge(
+            "churn_model_age_seconds", "Time since the churn model was activated.", _PARTITION
+        )
+        self._churn_predicted = gauge(
+            "churn_predicted_ratio",
+            "Churn rate that the model gives a sample of customers for one horizon ago.",
+            _PARTITION,
+        )
+        self._churn_realised = gauge(
+            "churn_realised_ratio", "Churn rate of that sample since then.", _PARTITION
+        )
+        self._churn_drift = gauge(
+            "churn_drift",
+            "Predicted less realised churn rate. Alarm: its average over all partitions beyond "
+            "0.05 either way for a week.",
+            _PARTITION,
+        )
         self._holders: dict[int, str] = {}
 
     def exposition(self) -> bytes:
@@ -177,7 +200,11 @@ class Metrics:
         self._rebalances.inc()
         self._assigned.set(len(partitions))
         self._halted.clear()
-        for each in (self._position, self._settled, self._clock, self._clock_held, self._lag):
+        for each in (
+            *(self._position, self._settled, self._clock, self._clock_held, self._lag),
+            *(self._churn_version, self._churn_age),
+            *(self._churn_predicted, self._churn_realised, self._churn_drift),
+        ):
             each.clear()  # the gauges of a partition belong to its owner
         self._holders.clear()
 
@@ -193,6 +220,19 @@ class Metrics:
         if source is not None:
             self._clock_held.labels(label, source).set(1)
             self._holders[partition] = source
+
+    def churn_model(self, partition: int, version: int, age_s: int | None) -> None:
+        """Which churn model is in force, and for how long; None: not known."""
+        self._churn_version.labels(str(partition)).set(version)
+        if age_s is not None:
+            self._churn_age.labels(str(partition)).set(age_s)
+
+    def churn_quality(self, partition: int, found: Realised) -> None:
+        """What the churn model predicted for one horizon ago, and what came."""
+        label = str(partition)
+        self._churn_predicted.labels(label).set(found.predicted)
+        self._churn_realised.labels(label).set(found.realised)
+        self._churn_drift.labels(label).set(found.drift)
 
     def ingested(self, topic: str, accepted: int, seconds: float) -> None:
         """A batch of a source topic stands in the log."""

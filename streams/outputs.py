@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING, assert_never
 
 from models.calendar import rfc3339
 from models.decisions import (
+    ActionRequested,
     AnyDecision,
     ChurnRiskChanged,
     SegmentChanged,
     TierChanged,
     TierCurrent,
+    TierWarning,
     encode,
 )
 from streams.log.port import Entry, Record
-from streams.topics import CHURN_RISK, SEGMENT_CHANGED, TIER_CHANGED
+from streams.topics import (
+    ACTION_REQUESTED,
+    CHURN_RISK,
+    OUTPUTS,
+    SEGMENT_CHANGED,
+    TIER_CHANGED,
+    TIER_WARNING,
+)
 
 if TYPE_CHECKING:
     from models.errors import Reason
@@ -30,7 +39,7 @@ _CONSTANT = {
         ("ce_dataschema", f"urn:tierstream:{topic}".encode()),
         ("content-type", b"application/json"),
     )
-    for topic in (TIER_CHANGED, CHURN_RISK, SEGMENT_CHANGED)
+    for topic in OUTPUTS
 }
 
 
@@ -39,10 +48,14 @@ def topic_of(decision: AnyDecision) -> str:
     match decision:
         case TierChanged():
             return TIER_CHANGED
+        case TierWarning():
+            return TIER_WARNING
         case ChurnRiskChanged():
             return CHURN_RISK
         case SegmentChanged():
             return SEGMENT_CHANGED
+        case ActionRequested():
+            return ACTION_REQUESTED
         case _:
             assert_never(decision)
 

@@ -37,7 +37,7 @@ from streams.protocol import Held, Membership, Observer, PartitionSettings, Spoi
 from streams.store import keys
 from streams.store.port import Step, Store
 from streams.takeover import TakeOver, head
-from streams.topics import STATE
+from streams.topics import LOG, STATE
 
 TIMER_SHARE = 5  # timers and re-seating take at most one in five of a batch while records wait
 
@@ -258,6 +258,8 @@ class Partition:
         appends = [Append(prefix + STATE, self.number, changelog)]
         for topic, entries in result.published.items():
             appends.append(Append(prefix + topic, self.number, entries))
+        for partition, entries in result.sent.items():
+            appends.append(Append(prefix + LOG, partition, entries))
         last = (await held.writer.transact(appends))[0]
         step = Step(last + 1, self._clock.now(), held.origin, result.fields, result.dues)
         if not await self._store.apply(self.number, held.owner, held.applied, step):

@@ -27,13 +27,9 @@ TIER_CURRENT = "segment.tier-current.v1"
 TIER_CHANGED = "segment.tier-changed.v1"
 CHURN_RISK = "segment.churn-risk.v1"
 SEGMENT_CHANGED = "segment.changed.v1"
-OUTPUTS = (
-    TIER_CHANGED,
-    "segment.tier-warning.v1",
-    CHURN_RISK,
-    SEGMENT_CHANGED,
-    "segment.action-requested.v1",
-)
+TIER_WARNING = "segment.tier-warning.v1"
+ACTION_REQUESTED = "segment.action-requested.v1"
+OUTPUTS = (TIER_CHANGED, TIER_WARNING, CHURN_RISK, SEGMENT_CHANGED, ACTION_REQUESTED)
 SOURCES = (
     "customer.purchase.v1",
     "customer.feedback.v1",

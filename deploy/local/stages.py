@@ -40,7 +40,7 @@ class Outcome:
 
 CHECKS = (
     Stage("types", (_PYTHON, "-m", "mypy"), 300),
-    Stage("fast tests", (*_PYTEST, "-m", "not connected and not long"), 300),
+    Stage("fast tests", (*_PYTEST, "-n", "auto", "-m", "not connected and not long"), 300),
     Stage("lint", (_PYTHON, "-m", "ruff", "check"), 60),
     Stage("format", (_PYTHON, "-m", "ruff", "format", "--check"), 60),
     Stage("architecture", (_PYTHON, "-c", _LINT_IMPORTS, "--no-logo"), 60),

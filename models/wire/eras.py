@@ -9,7 +9,9 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from models import events
-from models.wire.base import EraInput
+from models.churn import Coins
+from models.churn_calibration import Platt
+from models.wire.base import EraInput, Input, nested_unknown
 from models.wire.fields import CalendarDate, Count, Currency, Name, PositiveFloat
 
 BOOK_BYTES_MAX = 512 * 1024
@@ -59,8 +61,52 @@ class RulebookActivated(EraInput):
         )
 
 
+Coin = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Calibration(Input):
+    """Platt's map from a model's risk to what becomes of such customers, in log-odds."""
+
+    intercept: float
+
+    slope: PositiveFloat
+    """Above 1, risks are told further apart than the model says; below, closer together."""
+
+    def canonical(self) -> Platt:
+        """Return the canonical calibration."""
+        return Platt(intercept=self.intercept, slope=self.slope)
+
+
+class ChurnCoins(Input):
+    """The probability that one bad experience makes a customer leave."""
+
+    low: Coin
+    """Of a complaint of low severity, or of none."""
+
+    medium: Coin
+    high: Coin
+    critical: Coin
+
+    resolved_factor: Coin
+    """What is left, as a share, of a complaint's probability once it is resolved well."""
+
+    detractor: Coin
+    """Of negative feedback."""
+
+    def canonical(self) -> Coins:
+        """Return the canonical coins."""
+        return Coins(
+            low=self.low,
+            medium=self.medium,
+            high=self.high,
+            critical=self.critical,
+            resolved_factor=self.resolved_factor,
+            detractor=self.detractor,
+        )
+
+
 class ChurnModelActivated(EraInput):
-    """Fitted churn parameters come into force."""
+    """A fitted churn model comes into force."""
 
     event: Literal["churn-model.activated"]
     version: Version
@@ -71,6 +117,20 @@ class ChurnModelActivated(EraInput):
 
     a: PositiveFloat
     b: PositiveFloat
+
+    calibration: Calibration | None = None
+    """Without it, risks are told as the parameters give them."""
+
+    coins: ChurnCoins | None = None
+    """Without them, complaints and bad feedback count as assumed by default."""
+
+    def unknown_fields(self) -> tuple[str, ...]:
+        """Return the dotted names of the fields that this version does not know."""
+        return (
+            super().unknown_fields()
+            + nested_unknown("calibration", (self.calibration,))
+            + nested_unknown("coins", (self.coins,))
+        )
 
     def era(self, number: int) -> events.ChurnModelActivated:
         """Return the canonical event."""
@@ -83,6 +143,8 @@ class ChurnModelActivated(EraInput):
             alpha_days=self.alpha_days,
             a=self.a,
             b=self.b,
+            calibration=None if self.calibration is None else self.calibration.canonical(),
+            coins=None if self.coins is None else self.coins.canonical(),
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.wire.topics import TopicTypes
 
@@ -17,8 +17,19 @@ FOLDER = Path(__file__).parent.parent / "schemas"
 Schema = dict[str, Any]
 
 
-def schema_of(topic: TopicTypes) -> Schema:
-    """Return the JSON Schema of a topic's values."""
+class SchemaFile(NamedTuple):
+    """A topic's schema, and where it is kept."""
+
+    name: str
+    schema: Schema
+
+    def path(self, folder: Path = FOLDER) -> Path:
+        """Return where it is kept."""
+        return folder / f"{self.name}.json"
+
+
+def schema_of(topic: TopicTypes) -> SchemaFile:
+    """Return the JSON Schema of a source topic's values."""
     generated = topic.adapter.json_schema()
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -29,12 +40,8 @@ def schema_of(topic: TopicTypes) -> Schema:
             f"counted. At most {topic.value_bytes_max:,} bytes."
         ),
     }
-    return head | {name: part for name, part in generated.items() if name not in head}
-
-
-def schema_path(topic: TopicTypes, folder: Path = FOLDER) -> Path:
-    """Return where a topic's schema is kept."""
-    return folder / f"{topic.name}.json"
+    schema = head | {name: part for name, part in generated.items() if name not in head}
+    return SchemaFile(topic.name, schema)
 
 
 def schema_text(schema: Schema) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-NAMES = ("retail",)
+NAMES = ("retail", "workforce", "clusters", "factory", "tiering")
 
 
 def text(name: str) -> str:

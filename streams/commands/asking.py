@@ -1,21 +1,18 @@
-"""`tierstream customer` and `tierstream explain`: what is known of a customer, and why."""
+"""`tierstream customer`: what is known of a customer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
-from rich.tree import Tree
 
 from models.calendar import rfc3339
-from rules.book import Book
-from rules.explain import Explained, Explanation, explain, missing_for_next
-from rules.view import View
-from streams.commands.common import CommandFailed, out, reach, run, settings
+from streams.commands.common import out, reach, run, settings
 from streams.commands.finding import Found, find
-from streams.commands.telling import ground, money
+from streams.commands.telling import money
 
 CustomerId = Annotated[str, typer.Argument(help="The customer id, as in the events.")]
 
@@ -25,36 +22,13 @@ def customer(customer_id: CustomerId) -> None:
     found = run(_found(customer_id))
     table = Table(show_header=False, box=None)
     for name, value in _lines(found):
-        table.add_row(name, value)
+        table.add_row(name, escape(value))
     out.print(table)
-
-
-def explain_customer(customer_id: CustomerId) -> None:
-    """Explain each conclusion about a customer: every fact, its value and its bound."""
-    found = run(_found(customer_id))
-    book, now = _concluded(found)
-    concluded = found.state.concluded
-    explanation = explain(book, found.state, now, concluded.band)
-    out.print(_tree(customer_id, explanation))
-    if concluded.tier is not None:
-        needs = missing_for_next(View(book, found.state, now, concluded.band), concluded.tier)
-        if needs is not None:
-            wanted = "; ".join(map(_need, needs["needs"])) or "nothing, it is only a matter of time"
-            out.print(f"For {needs['tier']} is missing: {wanted}")
 
 
 async def _found(customer_id: str) -> Found:
     async with reach(settings()) as reached:
         return await find(reached, customer_id)
-
-
-def _concluded(found: Found) -> tuple[Book, int]:
-    if found.era is None or found.era.book is None or found.position.now is None:
-        raise CommandFailed(
-            f"nothing has been concluded about {found.customer} yet: activate a rulebook with "
-            "`tierstream rules activate FILE`, and let the clock start (`tierstream clock status`)"
-        )
-    return found.era.book, found.position.now
 
 
 def _lines(found: Found) -> Iterable[tuple[str, str]]:
@@ -67,8 +41,12 @@ def _lines(found: Found) -> Iterable[tuple[str, str]]:
         if book.churn is not None and concluded.band is not None:
             score = "" if concluded.score is None else f" (score {concluded.score} when published)"
             yield "churn risk", book.churn.names[concluded.band] + score
-        for dimension, index in zip(book.dimensions, concluded.categories, strict=False):
-            yield dimension.name, "unknown" if index is None else dimension.categories[index].name
+        for dimension, category in zip(book.dimensions, concluded.categories, strict=False):
+            names = dimension.names(category)
+            yield dimension.name, "unknown" if names is None else ", ".join(names) or "none"
+        held = [p.name for i, p in enumerate(book.policies) if concluded.policies >> i & 1]
+        if held:
+            yield "policies", ", ".join(held)
         yield "rulebook", f"{book.name} {book.version}"
     else:
         yield "tier", "none yet: no rulebook is active, or the clock has not started"
@@ -86,44 +64,3 @@ def _lines(found: Found) -> Iterable[tuple[str, str]]:
     if found.state.due is not None:
         yield "looked at again", rfc3339(found.state.due)
     yield "outputs so far", str(concluded.revision)
-
-
-def _tree(customer_id: str, explanation: Explanation) -> Tree:
-    tree = Tree(f"{customer_id} at {explanation.at}")
-    for tier in explanation.tiers:
-        verdict = "reached" if tier.qualifies else ("held" if tier.held else "not reached")
-        branch = tree.add(f"tier {tier.name}: {verdict}")
-        for rule in (tier.qualify, tier.keep):
-            _add_rule(branch, rule)
-    for dimension in explanation.dimensions:
-        branch = tree.add(f"{dimension.name}: {dimension.category or 'unknown'}")
-        for each in dimension.evidence:
-            branch.add(ground(each))
-    tree.add(f"churn risk: {explanation.band or 'too little history'}")
-    changes = explanation.changes_by_itself_at
-    tree.add(f"changes by itself: {'never' if changes is None else f'not before {changes}'}")
-    return tree
-
-
-def _add_rule(branch: Tree, rule: Explained) -> None:
-    if rule.evidence:
-        part = branch.add(f"{rule.rule.rpartition('.')[2]}: {_truth(rule.holds)}")
-        for each in rule.evidence:
-            part.add(ground(each))
-
-
-def _truth(holds: bool | None) -> str:  # noqa: FBT001 - three-valued
-    return "unknown" if holds is None else ("yes" if holds else "no")
-
-
-def _need(need: dict[str, Any]) -> str:
-    described = dict(need)
-    fact = described.pop("fact", None) or described.pop("expression", "")
-    currency = described.pop("currency", None)
-    parts = []
-    for name, value in described.items():
-        if currency is not None and name.endswith("_minor"):
-            parts.append(f"{name.removesuffix('_minor')} {money(int(value), currency)}")
-        else:
-            parts.append(f"{name} {value}")
-    return f"{fact} ({', '.join(parts)})"

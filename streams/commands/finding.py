@@ -1,14 +1,16 @@
-"""One customer as the store has her: the state, and the era that it was concluded under."""
+"""One customer: as the store has her, or as the log says that she was."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
+from rich.progress import BarColumn, Progress, TextColumn
 
 from models.customer import CustomerState, unpack
-from rules.eras import Era, EraRecord
-from streams.commands.common import CommandFailed, Reach
+from rules.eras import Era
+from streams.commands.common import CommandFailed, Reach, err
+from streams.jobs.census import standing
+from streams.jobs.hindsight import as_of
 from streams.ledger import Position
 from streams.log.partitioner import partition_for
 from streams.store import keys
@@ -34,16 +36,35 @@ async def find(reached: Reach, customer: str) -> Found:
     """
     key = customer.encode()
     partition = partition_for(key, reached.catalogue.partitions)
-    names = [keys.customer_field(key), keys.POSITION, keys.BOOK]
-    packed, position, slots = (await reached.store.view(partition, names)).values
+    (packed,) = (await reached.store.view(partition, [keys.customer_field(key)])).values
+    position, records = await standing(reached.store, partition)
     if packed is None or position is None:
         raise CommandFailed(
             f"nothing is known of customer {customer!r} (partition {partition}). Is the id written "
             "as in the events? Do the workers run (`tierstream doctor`)?"
         )
     state = unpack(packed)
-    eras = msgspec.json.decode(slots or b"[]", type=tuple[int, ...])
-    view = await reached.store.view(partition, [keys.era_field(slot) for slot in eras])
-    records = [msgspec.json.decode(each, type=EraRecord) for each in view.values if each]
     era = next((Era(record) for record in records if record.number == state.era), None)
-    return Found(customer, partition, msgspec.json.decode(position, type=Position), state, era)
+    return Found(customer, partition, position, state, era)
+
+
+async def find_past(reached: Reach, customer: str, at: int) -> Found:
+    """Build a customer again as she was at an instant, from the log.
+
+    Raises:
+        OutOfSight: the log does not say.
+        Unavailable: the log cannot be read.
+    """
+    catalogue = reached.catalogue
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=err) as bar:
+        task = bar.add_task("reading the log", total=None)
+        seen = await as_of(
+            reached.log,
+            reached.settings.app,
+            catalogue.partitions,
+            customer,
+            at,
+            catalogue.prefix,
+            lambda done, whole: bar.update(task, completed=done, total=whole),
+        )
+    return Found(customer, seen.partition, seen.position, seen.state, seen.era)

@@ -1,11 +1,10 @@
-"""`tierstream rules`: check a rulebook, list what rules may say, put a rulebook into force."""
+"""`tierstream rules`: check a rulebook, try it, compare it, put it into force."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
 from getpass import getuser
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,32 +12,33 @@ from rich.table import Table
 
 from rules import facts
 from rules.book import Book
-from rules.compile import compile_book
+from rules.coverage import coverage
+from rules.include import standalone
 from rules.vocabulary import FactSpec
 from streams.clock import SystemClock, random_name
-from streams.commands.common import CommandFailed, out, reach, run, settings
+from streams.commands import changing, previewing, rehearsing
+from streams.commands.books import BookFile, read_book, summary
+from streams.commands.common import err, out, reach, run, settings
 from streams.log.port import Append, Entry
 from streams.topics import CONTROL
 
 app = typer.Typer(no_args_is_help=True, help="Rulebooks: what conclusions are drawn with.")
 
-BookFile = Annotated[Path, typer.Argument(help="A rulebook in YAML.")]
-
 
 @app.command()
 def check(file: BookFile) -> None:
     """Check a rulebook; every finding has its line and a hint."""
-    _, book = _read(file)
-    out.print(f"{file} is in order: {_summary(book)}")
+    _, book = read_book(file)
+    for warning in book.warnings:
+        err.print(f"warning: {warning}", style="yellow", markup=False)
+    count = len(book.warnings)
+    advised = "" if not count else f" ({count} warning{'s' if count > 1 else ''})"
+    out.print(f"{file} is in order{advised}: {summary(book)}")
 
 
-@app.command("facts")
-def list_facts() -> None:
-    """List the facts that rules may name, with their arguments and units."""
-    table = Table("fact", "unit", "may be unknown", "about")
-    for fact in facts.VOCABULARY.values():
-        table.add_row(_signature(fact), fact.unit.value, "yes" if fact.unknown else "", fact.about)
-    out.print(table)
+app.command("test")(rehearsing.rehearse)
+app.command("diff")(changing.diff)
+app.command()(previewing.preview)
 
 
 @app.command()
@@ -47,14 +47,44 @@ def activate(
     reason: Annotated[str | None, typer.Option(help="Why; recorded with the activation.")] = None,
 ) -> None:
     """Put a rulebook into force: every customer is concluded again under it, gradually."""
-    text, book = _read(file)
+    text, book = read_book(file)
     run(_activate(text, book, reason))
-    out.print(f"{book.name} {book.version} is on its way into force: {_summary(book)}")
+    out.print(f"{book.name} {book.version} is on its way into force: {summary(book)}")
+
+
+app.command()(changing.history)
+
+
+@app.command("facts")
+def list_facts() -> None:
+    """List the facts that rules may name, with their arguments and units."""
+    table = Table("fact", "unit", "may be unknown", "about")
+    for fact in (*facts.VOCABULARY.values(), *facts.attributes()):
+        table.add_row(_signature(fact), fact.unit.value, "yes" if fact.unknown else "", fact.about)
+    out.print(table)
+
+
+@app.command("coverage")
+def show_coverage(
+    *, as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False
+) -> None:
+    """Play the examples of the shipped rulebooks, and count what they show."""
+    found = coverage()
+    if as_json:
+        typer.echo(json.dumps(found.counts()))
+        return
+    out.print(f"{found.dimensions_shown} of {found.dimensions_total} dimensions are shown")
+    out.print(f"{found.policies_shown} of {found.policies_total} policies are shown")
+    for row, lack in found.unshown.items():
+        out.print(f"not shown: {row}: {lack}")
+    for thing in (*found.categories_unreached, *found.actions_unreached):
+        out.print(f"reached by no example: {thing}")
 
 
 async def _activate(text: str, book: Book, reason: str | None) -> None:
     async with reach(settings()) as reached:
-        entry = Entry(None, activation(text, book, by=getuser(), reason=reason))
+        whole = standalone(text, "rulebook.yaml")
+        entry = Entry(None, activation(whole, book, by=getuser(), reason=reason))
         await reached.producer.deliver([Append(reached.catalogue.name(CONTROL), 0, [entry])])
 
 
@@ -72,19 +102,6 @@ def activation(text: str, book: Book, *, by: str, reason: str | None = None) -> 
         "text": text,
     }
     return json.dumps(event if reason is None else event | {"reason": reason}).encode()
-
-
-def _read(file: Path) -> tuple[str, Book]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"{file} cannot be read: {error}") from error
-    return text, compile_book(text, str(file))
-
-
-def _summary(book: Book) -> str:
-    tiers = ", ".join(tier.name for tier in book.tiers)
-    return f"{book.name} {book.version}; tiers {tiers}; {len(book.dimensions)} dimensions"
 
 
 def _signature(fact: FactSpec) -> str:

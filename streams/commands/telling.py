@@ -8,14 +8,30 @@ from typing import Any, assert_never
 import msgspec
 from rich.text import Text
 
-from models.decisions import AnyDecision, Cause, ChurnRiskChanged, SegmentChanged, TierChanged
+from models.decisions import (
+    ActionRequested,
+    AnyDecision,
+    Cause,
+    ChurnRiskChanged,
+    SegmentChanged,
+    TierChanged,
+    TierWarning,
+)
 from models.money import MINOR_DIGITS
-from streams.topics import CHURN_RISK, SEGMENT_CHANGED, TIER_CHANGED
+from streams.topics import (
+    ACTION_REQUESTED,
+    CHURN_RISK,
+    SEGMENT_CHANGED,
+    TIER_CHANGED,
+    TIER_WARNING,
+)
 
 _TYPES: Mapping[str, type[AnyDecision]] = {
     TIER_CHANGED: TierChanged,
     CHURN_RISK: ChurnRiskChanged,
     SEGMENT_CHANGED: SegmentChanged,
+    TIER_WARNING: TierWarning,
+    ACTION_REQUESTED: ActionRequested,
 }
 _CUSTOMER_WIDTH = 10
 _BECAUSE_MAX = 2
@@ -47,6 +63,12 @@ def told(change: AnyDecision) -> Text:
         case SegmentChanged():
             what = f"{change.dimension}: {change.from_ or 'unknown'} → {change.to or 'unknown'}"
             style, why = _PLAIN, ""
+        case TierWarning():
+            what = f"{change.tier} at risk: {change.state}"
+            style, why = _BAD if change.state == "set" else _PLAIN, f"until {change.ends_at[:10]}"
+        case ActionRequested():
+            what, style = f"{change.kind} {change.action}", _PLAIN
+            why = "policy" if change.policy else change.trigger
         case _:
             assert_never(change)
     return Text.assemble(

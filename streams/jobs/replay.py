@@ -47,15 +47,18 @@ class Replay:
         self.states: dict[bytes, bytes] = {}
         self.ledger = Ledger(msgspec.structs.replace(START, partitions=partitions))
 
-    def take(self, records: Sequence[Record], after: int) -> None:
-        """Reduce the next records of the log."""
+    def take(self, records: Sequence[Record], after: int) -> list[Result]:
+        """Reduce the next records of the log; return what that would have written."""
+        results = []
         while records:
             result = self._run(
                 Batch(self._app, self._partition, self._partitions, self.ledger, records, after)
             )
+            results.append(result)
             records = records[result.taken :]
             if self.ledger.unseated:
                 self.settle()
+        return results
 
     def settle(self) -> None:
         """Bring every customer up to the partition's clock."""

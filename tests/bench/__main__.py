@@ -1,7 +1,8 @@
 """`python -m tests.bench [--quick] [--json]`: throughput, latency, CPU and memory on this machine.
 
 Everything runs on a real Kafka and a real Valkey, with worker processes as in production, all on
-the machine's own cores. Each run is verified; one that is not right fails the benchmark.
+the machine's own cores. Each run is verified; one that is not right fails the benchmark. Only what
+rules cost is measured in memory, so `--only rules` starts no services.
 """
 
 from __future__ import annotations
@@ -27,9 +28,13 @@ from streams.commands.common import quieten
 from tests.bench.deployment import Site, site
 from tests.bench.latency import latency
 from tests.bench.report import Results, machine, printed
+from tests.bench.rules_cost import Extent, rules_cost
 from tests.bench.throughput import Size, Told, customers, whole_chain
 
-PARTS = ("customers", "chain", "latency")
+RULES = "rules"
+"""The part that needs no services."""
+
+PARTS = ("customers", "chain", "latency", RULES)
 FULL = Size()
 QUICK = Size(
     customers=20_000,
@@ -39,6 +44,7 @@ QUICK = Size(
     chain_runs=1,
     latency_s=8,
 )
+QUICK_RULES = Extent(customers=500, events_per_day=18)
 _CTRL_C = 130
 _SAY_EVERY_S = 10.0
 _T = TypeVar("_T")
@@ -85,15 +91,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(options: argparse.Namespace, console: Console) -> tuple[Results, str]:
     size = replace(QUICK if options.quick else FULL, days=options.days)
+    rules = QUICK_RULES if options.quick else Extent()
     if options.runs is not None:
         size = replace(size, customers_runs=options.runs, chain_runs=options.runs)
     parts = [options.only] if options.only else PARTS
     profile = None if options.profile is None else options.profile.resolve()
     told = Progress(console)
-    told("starting Kafka and Valkey")
     try:
+        if parts == [RULES]:
+            results = Results(None, None, None, rules_cost(rules, told))
+            return results, asyncio.run(machine(None))
+        told("starting Kafka and Valkey")
         with local_services("bench") as services, scratch_folder("bench-workers") as folder:
-            return asyncio.run(_measured(services, folder, profile, size, parts, told))
+            return asyncio.run(_measured(services, folder, profile, size, rules, parts, told))
     finally:
         told.end()
 
@@ -103,6 +113,7 @@ async def _measured(
     folder: Path,
     profile: Path | None,
     size: Size,
+    rules: Extent,
     parts: Sequence[str],
     told: Told,
 ) -> tuple[Results, str]:
@@ -116,6 +127,7 @@ async def _measured(
         customers=await on_site("customers", customers),
         chain=await on_site("chain", whole_chain),
         latency=await on_site("latency", latency),
+        rules=rules_cost(rules, told) if RULES in parts else None,
     )
     return results, await machine(services)
 

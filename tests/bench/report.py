@@ -20,6 +20,7 @@ from streams.settings import load
 from streams.store.redis import RedisStore
 from tests.bench.latency import Latency
 from tests.bench.meter import Stretch
+from tests.bench.rules_cost import MANY_DIMENSIONS, MANY_RULES, BookCost
 from tests.bench.throughput import CustomersRuns
 
 _PARTS = ("customers", "ingress", "valkey", "broker")
@@ -33,6 +34,7 @@ class Results:
     customers: CustomersRuns | None
     chain: list[Stretch] | None
     latency: Latency | None
+    rules: list[BookCost] | None = None
 
     def line(self) -> dict[str, float | None]:
         """Return the figures by name. CPU is the customers role's, in microseconds an event."""
@@ -40,6 +42,7 @@ class Results:
         footprint = self.customers.footprint if self.customers else None
         cpu = _cpu_us(runs)
         known = [cpu[part] for part in ("customers", "valkey", "broker")]
+        ratios = {cost.name: cost.ratio for cost in self.rules or ()}
         return {
             "customers_events_per_s": _rounded(_typical(run.rate for run in runs), 0),
             "chain_events_per_s": _rounded(_typical(run.rate for run in self.chain or ()), 0),
@@ -51,25 +54,30 @@ class Results:
             "cpu_us_per_event_broker": _rounded(cpu["broker"], 2),
             "bytes_per_customer": _rounded(footprint.store_bytes if footprint else None, 0),
             "packed_bytes_per_customer": _rounded(footprint.packed_bytes if footprint else None, 0),
+            "rules_ratio_45": _rounded(ratios.get(MANY_DIMENSIONS), 2),
+            "rules_ratio_200": _rounded(ratios.get(MANY_RULES), 2),
+            "compile_s": _rounded(max((c.compile_s for c in self.rules or ()), default=None), 3),
         }
 
 
-async def machine(services: Services) -> str:
-    """Describe what the figures were measured with."""
+async def machine(services: Services | None) -> str:
+    """Describe what the figures were measured with; `services` None: without any."""
+    servers = [] if services is None else await _servers(services)
+    here = f"{_processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
+    python, now = f"Python {platform.python_version()}", datetime.now(UTC)
+    return "; ".join([here, python, *servers, f"{now:%d %B %Y %H:%M} UTC"])
+
+
+async def _servers(services: Services) -> list[str]:
     settings = load()
     positions = KafkaPositions(settings.kafka.bootstrap, client=settings.kafka.client_options())
     store = RedisStore(services.redis_url, settings.app)
     try:
         _, kafka = await positions.cluster()
-        server = (await store.check()).server
+        return [kafka, (await store.check()).server]
     finally:
         await positions.close()
         await store.close()
-    now = datetime.now(UTC)
-    return (
-        f"{_processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}; "
-        f"Python {platform.python_version()}; {kafka}; {server}; {now:%d %B %Y %H:%M} UTC"
-    )
 
 
 def printed(console: Console, results: Results, where: str, command: str) -> None:
@@ -98,6 +106,11 @@ def _rows(results: Results) -> Iterator[_Row]:
             f"{found.rate:,.0f} events/s, {found.samples:,} outputs",
         )
         yield from _costs([found.cost])
+    for cost in results.rules or ():
+        parts = f"{cost.event_us:.0f} for itself, {cost.timers_us:.0f} for timers"
+        compiled = f"compiled in {cost.compile_s * 1_000:.0f} ms"
+        figure = f"{cost.event_us + cost.timers_us:.0f} µs an event, {cost.ratio:.2f} × retail"
+        yield f"rules: {cost.name}", figure, f"{parts}; {compiled}"
 
 
 def _throughput(name: str, runs: Sequence[Stretch]) -> Iterator[_Row]:

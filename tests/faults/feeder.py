@@ -22,6 +22,9 @@ from streams.ticker import tick_append
 from streams.topics import LOG
 from tests.faults.happenings import DAY_S, Happenings
 
+NO_EVENT = b"\x00 no event"
+"""A value that was written straight to the log and has to be set aside."""
+
 _BURST_S = 0.1
 _BURSTS_PER_DAY = 5
 _HISTORY_DAYS = 700  # far enough back for the longest run to stay in the past
@@ -109,7 +112,7 @@ class Feeder:
         entries = [
             Entry(next(strays), encode(event)),
             Entry(None, encode(event)),
-            Entry(b"customer-1", b"\x00 no event"),
+            Entry(b"customer-1", NO_EVENT),
         ]
         return Append(self._reached.catalogue.name(LOG), number, entries)
 

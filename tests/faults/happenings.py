@@ -148,25 +148,42 @@ def _engagement(_chance: Random, number: int, _at: int) -> dict[str, Any]:
     return {"event": "engagement", "kind": "activity.joined", "name": f"event-{number % 20}"}
 
 
-def _override(chance: Random, number: int, _at: int) -> dict[str, Any]:
-    return {
-        "event": "override.set",
-        "override_id": f"override-{number}",
-        "tier": chance.choice(("silver", "gold")),
-        "reason": "a favour",
-        "by": "service desk",
-    }
+def _decided(chance: Random, number: int, at: int) -> dict[str, Any]:
+    """Return what somebody decided about a customer. `customer_id` may come with it."""
+    said = {"reason": "a favour", "by": "service desk"}
+    later = rfc3339(at + chance.randint(5, 40) * DAY_S)
+    match chance.choices(("override", "clear", "hold", "release", "merge", "erase"), _DECISIONS)[0]:
+        case "override":
+            mode, tier = chance.choice(("at_least", "exactly")), chance.choice(("silver", "gold"))
+            override = {"override_id": f"override-{number}", "tier": tier, "mode": mode}
+            return {"event": "override.set", "until": later, **override, **said}
+        case "clear":
+            override_id = f"override-{max(1, number - chance.randrange(500))}"
+            return {"event": "override.cleared", "override_id": override_id}
+        case "hold":
+            return {"event": "hold.set", "until": later, **said}
+        case "release":
+            return {"event": "hold.cleared"}
+        case "merge":
+            absorbed = f"customer-{chance.randrange(_MERGED)}"
+            survivor = f"customer-{chance.randrange(_MERGED)}"
+            who = {"customer_id": absorbed, "absorbed": absorbed, "survivor": survivor}
+            return {"event": "customers.merged", "by": "service desk", **who}
+        case _:
+            return {"event": "customer.erased", "basis": "request"}
 
 
+_DECISIONS = (30, 10, 15, 5, 38, 2)
+_MERGED = 1_500  # so many customers are merged into one another, circles included
 _KINDS = (
     ("purchase", _sale),
     ("feedback", _feedback),
     ("complaint", _complaint),
     ("profile", _profile),
     ("engagement", _engagement),
-    ("control", _override),
+    ("control", _decided),
 )
-_WEIGHTS = (80, 8, 5, 3, 3, 1)
+_WEIGHTS = (78, 8, 5, 3, 3, 3)
 _BREAKS: tuple[bytes | dict[str, Any] | None, ...] = (
     b"",
     b"not json",

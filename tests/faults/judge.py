@@ -17,15 +17,16 @@ from redis import Redis
 from models.decisions import TierChanged, encode
 from rules.timers import look_at
 from streams import outputs
-from streams.batch import state_digest
+from streams.batch import MARK_HEADER, state_digest
 from streams.commands.common import Reach
 from streams.ledger import Position
 from streams.log.feed import kafka_feed
-from streams.log.port import Record
+from streams.log.port import Entry, Record
 from streams.store import keys
 from streams.takeover import head
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, OUTPUTS, STATE, TIER_CURRENT
 from tests.faults.arrivals import judge_arrivals
+from tests.faults.feeder import NO_EVENT
 from tests.faults.findings import Findings
 from tests.simulation.oracle import Truth, World, truth
 
@@ -55,8 +56,21 @@ async def judge(reached: Reach, findings: Findings) -> None:
     """Judge a deployment whose workers have ended, once it was settled."""
     remains = await collected(reached)
     judge_arrivals(remains.records, reached.settings.partitions, findings)
+    sent: list[tuple[int, Entry]] = []
     for partition in range(reached.settings.partitions):
-        _judge_partition(reached.settings.app, remains, partition, reached, findings)
+        sent += _judge_partition(reached.settings.app, remains, partition, reached, findings)
+    found = Counter(
+        (partition, Entry(record.key, record.value, record.headers))
+        for partition, record in remains.topic(LOG)
+        if record.key is not None and not _bypasses(record)
+    )
+    findings.count("sent to other customers", sent, found)
+
+
+def _bypasses(record: Record) -> bool:
+    """Tell whether a record came from ingress, or from the feeder past it."""
+    marked = any(name == MARK_HEADER for name, _ in record.headers)
+    return marked or b"stray" in (record.key or b"") or record.value == NO_EVENT
 
 
 async def collected(reached: Reach) -> Remains:
@@ -82,7 +96,8 @@ async def collected(reached: Reach) -> Remains:
 
 def _judge_partition(
     app: str, remains: Remains, partition: int, reached: Reach, findings: Findings
-) -> None:
+) -> list[tuple[int, Entry]]:
+    """Judge one partition; return what it had to send to customers of others."""
     log = remains.records[LOG, partition]
     world = World(app, partition, reached.settings.partitions)
     expected = truth(log, world)
@@ -105,6 +120,7 @@ def _judge_partition(
     _judge_letters(remains, partition, expected, findings)
     ids = _judge_outputs(remains, partition, expected, findings)
     _judge_position(where, changelog, (expected, states, ids), log, findings)
+    return expected.sent
 
 
 def _judge_position(

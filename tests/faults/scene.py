@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -46,6 +47,21 @@ _LOOK_EVERY_S = 0.05
 _SUPERVISE_EVERY_S = 0.1
 
 _T = TypeVar("_T")
+
+
+# What the rulebook of the runs has beside that of the catalogue.
+_KEEP = re.compile(r"^      keep: .*$", re.MULTILINE)
+_MORE = """
+lifecycle: {new_for: 30d, loyal: "orders(days=365) >= frequent_orders", churned_after: 180d}
+groups:
+  worried: "tier == 'gold' and open_complaints() > 0"
+policies:
+  golden_desk: {while: "tier == 'gold'"}
+actions:
+  visit: {every: 30d, valid_for: 9d, while: "segment.buyer_habit == 'frequent'"}
+  win_back: {when: "entered(lifecycle, 'churned')", cooldown: 60d, valid_for: 14d}
+  apology: {when: "happened('complaint')", valid_for: 2d, cooldown: 7d}
+"""
 
 
 class Load(NamedTuple):
@@ -113,8 +129,10 @@ class Scene:
         self.told(f"went on after {self.resumed_s[-1]:.1f} s")
 
     async def activate(self, version: int) -> None:
-        """Put the retail rulebook into force with other bounds."""
+        """Put the retail rulebook into force with other bounds, grace, policies and actions."""
         text = catalog.text("retail").replace("version: 1", f"version: {version}", 1)
+        text = _KEEP.sub(r"\g<0>\n      grace: 10d\n      minimum_stay: 5d", text)
+        text = text.replace("\nexamples:", f"{_MORE}\nexamples:", 1)
         bound = self.chance.choice((500, 900, 1_500))
         text = text.replace("silver_year:   {value: 750", f"silver_year: {{value: {bound}", 1)
         text = text.replace("silver_stays:  {value: 600", "silver_stays: {value: 400", 1)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from models import events
+from models.churn import Coins
 from models.money import MINOR_DIGITS
 from models.wire import TOPICS, Accepted, TopicTypes, accept
 from models.wire.feedback import SCALES
@@ -217,13 +218,16 @@ _engagement = _event(
 )
 
 
-def _era(event_type: str, required: WireEvent) -> SearchStrategy[WireEvent]:
-    return _event(
-        event_type, {**required, "by": names}, _or_null({"reason": names}), of_customer=False
-    )
+def _era(
+    event_type: str, required: WireEvent, optional: WireEvent | None = None
+) -> SearchStrategy[WireEvent]:
+    more = _or_null({"reason": names, **(optional or {})})
+    return _event(event_type, {**required, "by": names}, more, of_customer=False)
 
 
 _versions = st.integers(1, 10**6)
+_calibrations = st.fixed_dictionaries({"intercept": st.floats(-1e3, 1e3), "slope": positive_floats})
+_coins = st.fixed_dictionaries(dict.fromkeys(Coins.__struct_fields__, st.floats(0, 0.99)))
 _cuts = st.lists(st.floats(0, 1e9), min_size=4, max_size=4).map(sorted)
 _merge = _event("customers.merged", {"by": names, "survivor": customers.map("S{}".format)}, {})
 
@@ -255,6 +259,7 @@ BY_TYPE: dict[str, SearchStrategy[WireEvent]] = {
     "churn-model.activated": _era(
         "churn-model.activated",
         {"version": _versions, **dict.fromkeys(["r", "alpha_days", "a", "b"], positive_floats)},
+        {"calibration": _calibrations, "coins": _coins},
     ),
     "rfm-cuts.activated": _era(
         "rfm-cuts.activated",

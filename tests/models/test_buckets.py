@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import buckets
+from models.calendar import Span
 
 pairs = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=20)
 
@@ -33,7 +34,7 @@ def test_a_window_is_the_sum_of_its_days(
     days, values = series(added)
     assert buckets.total(days, values, first) == sum(a for d, a in added if d > first)
     between = sum(a for d, a in added if first <= d <= last)
-    assert buckets.total_between(days, values, first, last) == between
+    assert buckets.total_within(days, values, Span(first, last)) == between
 
 
 @given(pairs, st.integers(0, 40), st.integers(1, 20))

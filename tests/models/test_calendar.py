@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.calendar import Calendar, calendar, day_number, rfc3339
+from models.calendar import (
+    PERIOD_MONTHS,
+    Calendar,
+    anniversary,
+    calendar,
+    day_number,
+    period_of,
+    rfc3339,
+    year_from,
+)
 
 # Summer time at one o'clock and at midnight, half hours, and a skipped day (Apia, December 2011).
 ZONES = ("UTC", "Europe/London", "America/Sao_Paulo", "Asia/Kolkata", "Asia/Shanghai",
@@ -53,3 +62,24 @@ def test_an_unknown_zone_says_what_a_zone_is_called() -> None:
 
 def test_instants_are_written_in_utc() -> None:
     assert rfc3339(1_700_000_000) == "2023-11-14T22:13:20Z"
+
+
+@given(st.sampled_from(sorted(PERIOD_MONTHS)), st.dates(date(1980, 1, 1), date(2090, 12, 31)))
+def test_a_period_holds_its_day_and_as_many_months_as_its_name_says(name: str, day: date) -> None:
+    first, last = (Calendar.date(end) for end in period_of(name, day_number(day)))
+    after = Calendar.date(day_number(last) + 1)
+    assert first <= day <= last
+    assert first.day == after.day == 1
+    months = (after.year - first.year) * 12 + after.month - first.month
+    assert months == PERIOD_MONTHS[name]
+    assert (first.month - 1) % months == 0
+
+
+@given(st.dates(date(1980, 1, 1), date(2020, 12, 31)), st.integers(0, 40_000))
+def test_a_year_from_a_date_holds_its_day(start: date, later: int) -> None:
+    day = day_number(start) + later % 12_000
+    first, last = year_from(day_number(start), day)
+    assert first <= day <= last
+    assert last - first in {364, 365}
+    assert year_from(day_number(start), last + 1)[0] == last + 1
+    assert anniversary(day_number(start), Calendar.date(first).year) == first

@@ -18,7 +18,6 @@ from models.churn import (
     p_alive,
     risk,
     risk_factors,
-    score,
 )
 
 WEEK = 7.0
@@ -78,9 +77,8 @@ def test_a_critical_complaint_one_week_after_the_last_purchase() -> None:
     before, now, horizon_days = weeks_after(20.0), 21 * WEEK, 90.0
     critical = (now, Coins().complaint("critical", resolved_well=False))
     after = log_dead(CDNOW, 4, 20 * WEEK, [critical])
-    assert score(risk(CDNOW, 4, before, now, horizon_days)) == 30
+    assert risk(CDNOW, 4, before, now, horizon_days) == pytest.approx(0.30, abs=5e-3)
     assert risk(CDNOW, 4, after, now, horizon_days) == pytest.approx(0.5825, abs=5e-5)
-    assert score(risk(CDNOW, 4, after, now, horizon_days)) == 58
     assert p_alive(CDNOW, 4, after, now) == pytest.approx(0.5050, abs=5e-5)
 
     factors = risk_factors(CDNOW, 4, 20 * WEEK, now, horizon_days, complaints=[critical])
@@ -132,12 +130,6 @@ def test_where_nobody_leaves_the_model_is_nbd() -> None:
     assert risk(nbd, 3, ell, 400.0, 90.0) == pytest.approx((442 / 532) ** 3.5)
 
 
-def test_scores_round_halves_up() -> None:
-    assert [score(r) for r in (0.0, 0.004, 0.005, 0.125, 0.7449, 0.745, 1.0)] == [
-        0, 0, 1, 13, 74, 75, 100,
-    ]  # fmt: skip
-
-
 def test_a_purchase_proves_that_earlier_complaints_did_not_drive_her_away() -> None:
     complained = log_dead(CDNOW, 4, 140.0, [(147.0, 0.4)])
     assert complained > log_dead(CDNOW, 4, 140.0)
@@ -175,7 +167,6 @@ def test_values_are_probabilities_and_nothing_overflows(
     at_risk = risk(model, x, ell, t_x + silence, horizon)
     assert 0.0 <= alive <= 1.0
     assert 1.0 - alive <= at_risk <= 1.0, "who has left buys nothing"
-    assert 0 <= score(at_risk) <= 100
     assert ell == log_dead(model, x, t_x, reversed(later)), "the order of arrival is no matter"
 
 

@@ -69,10 +69,49 @@ def profile(at: int, **patch: object) -> events.Profile:
     return of(events.Profile, at, patch=patch)
 
 
+def engagement(at: int, kind: str, **more: object) -> events.Engagement:
+    return of(events.Engagement, at, kind=kind, **more)
+
+
+def line(category: str | None = None, minor: int = 100, **more: object) -> events.Line:
+    fields = {"line_id": "l", "net_amount_minor": minor, "category": category, **more}
+    return msgspec.convert(fields, events.Line)
+
+
+channels = st.sampled_from((None, "online", "offline"))
+lines = st.lists(
+    st.builds(
+        line,
+        st.sampled_from((None, "food", "toys")),
+        st.integers(0, 3),
+        custom=st.sampled_from((None, True)),
+        grade=st.sampled_from((None, "premium")),
+        quantity_milli=st.sampled_from((None, 500)),
+        list_amount_minor=st.none() | st.integers(0, 4),
+    ),
+    max_size=2,
+).map(tuple)
 instants = st.integers(0, 19).map(lambda day: T0 + day * DAY_S)
 happenings: st.SearchStrategy[events.CustomerEvent] = st.one_of(
-    st.builds(purchase, instants, st.integers(0, 9_999)),
-    st.builds(refund, instants, st.integers(1, 9_999), full=st.booleans()),
+    st.builds(purchase, instants, st.integers(0, 9_999), channel=channels, lines=lines),
+    st.builds(
+        purchase,
+        instants,
+        st.integers(0, 3),
+        margin_minor=st.none() | st.integers(-9, 9),
+        coupon=st.sampled_from((None, "TEN")),
+        action_id=st.sampled_from((None, "a")),
+        channel=channels,
+    ),
+    st.builds(
+        refund,
+        instants,
+        st.integers(1, 9_999),
+        full=st.booleans(),
+        purchased_at=st.none() | instants,
+        channel=channels,
+        lines=lines,
+    ),
     st.builds(
         complaint,
         instants,
@@ -81,6 +120,8 @@ happenings: st.SearchStrategy[events.CustomerEvent] = st.one_of(
         type=st.sampled_from(("delivery", "billing")),
         severity=st.none() | st.sampled_from(events.SEVERITIES),
         outcome=st.none() | st.sampled_from(("satisfied", "unsatisfied", "rejected")),
+        amount_minor=st.none() | st.integers(0, 3),
+        currency=st.sampled_from((None, "EUR", "USD")),
     ),
     st.builds(
         feedback,
@@ -89,11 +130,23 @@ happenings: st.SearchStrategy[events.CustomerEvent] = st.one_of(
         st.sampled_from("fg"),
         score=st.none() | st.integers(0, 10),
         polarity=st.sampled_from(("negative", "neutral", "positive")),
+        topic=st.sampled_from((None, "product", "brand")),
+        public=st.booleans(),
     ),
     st.builds(profile, instants, city=st.sampled_from(("York", "Bath", None))),
     st.builds(profile, instants, scale=st.sampled_from(("small", "large"))),
     st.builds(
-        lambda at, kind: of(events.Engagement, at, kind=kind), instants, st.sampled_from("ab")
+        engagement,
+        instants,
+        st.sampled_from(("a", "contact.made", "action.responded")),
+        name=st.sampled_from((None, "visit")),
+    ),
+    st.builds(
+        engagement,
+        instants,
+        st.sampled_from(("relation.linked", "relation.unlinked")),
+        other_customer_id=st.sampled_from("xy"),
+        relation=st.sampled_from(("family", "friend")),
     ),
     st.builds(
         lambda at, value: of(events.ScoreSet, at, name="credit", value=value),

@@ -8,14 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from models.wire.__main__ import write_schemas
+from models.decisions import AnyDecision, TierChanged, TierCurrent, encode
+from models.wire.__main__ import all_schemas, write_schemas
 from models.wire.compatibility import breaking_changes
-from models.wire.schema import FOLDER, schema_of, schema_path, schema_text
-from models.wire.topics import TOPICS, TopicTypes
+from models.wire.outputs import OUTPUT_TYPES, broken_promises, output_schema
+from models.wire.schema import FOLDER, SchemaFile, schema_of, schema_text
+from models.wire.topics import TOPICS
+from rules import catalog
+from rules.compile import compile_book
+from rules.rehearsal import Rehearsal
+from streams.outputs import current
 from tests.models.strategies import WireEvent, topic_of, wire_events
 from tests.models.wire_control_examples import CONTROL_EXAMPLES
 from tests.models.wire_examples import EXAMPLES, PURCHASE
@@ -23,23 +30,24 @@ from tests.models.wire_examples import EXAMPLES, PURCHASE
 Schema = dict[str, Any]
 WRITTEN = {name: written for name, (written, _) in (EXAMPLES | CONTROL_EXAMPLES).items()}
 COMMITTED = {
-    name: json.loads(schema_path(topic).read_text(encoding="utf-8"))
+    name: json.loads(schema_of(topic).path().read_text(encoding="utf-8"))
     for name, topic in TOPICS.items()
 }
+FILES = [file for file, _ in all_schemas()]
 VALIDATORS = {name: Draft202012Validator(schema) for name, schema in COMMITTED.items()}
 
 
-@pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topic.name)
-def test_committed_schemas_are_up_to_date(topic: TopicTypes) -> None:
-    written = schema_path(topic).read_text(encoding="utf-8")
-    assert written == schema_text(schema_of(topic)), "run: python -m models.wire"
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_committed_schemas_are_up_to_date(file: SchemaFile) -> None:
+    written = file.path().read_text(encoding="utf-8")
+    assert written == schema_text(file.schema), "run: python -m models.wire"
 
 
 def test_no_schema_is_left_over() -> None:
-    assert {path.name for path in FOLDER.iterdir()} == {f"{name}.json" for name in TOPICS}
+    assert {path.name for path in FOLDER.iterdir()} == {f"{file.name}.json" for file in FILES}
 
 
-@pytest.mark.parametrize("schema", COMMITTED.values(), ids=COMMITTED)
+@pytest.mark.parametrize("schema", [f.schema for f in FILES], ids=[f.name for f in FILES])
 def test_schemas_are_valid_and_described(schema: Schema) -> None:
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
@@ -191,3 +199,46 @@ def test_a_breaking_change_is_not_written(tmp_path: Path) -> None:
     path.write_text(schema_text(before), encoding="utf-8")
     assert write_schemas(tmp_path) == ["customer.purchase.v1: gift: the field is gone"]
     assert json.loads(path.read_text(encoding="utf-8")) == before
+
+
+@pytest.mark.parametrize("name", OUTPUT_TYPES)
+def test_what_comes_out_is_what_the_schema_says(name: str) -> None:
+    """Of every output that the examples of a rulebook make."""
+    validator = Draft202012Validator(output_schema(name).schema)
+    made = [json.loads(encode(decision)) for decision in _decisions(OUTPUT_TYPES[name])]
+    assert made
+    for value in made:
+        validator.validate(value)
+
+
+def _decisions(kind: type[Any]) -> list[Any]:
+    said: list[AnyDecision] = []
+    for story in compile_book(catalog.text("factory")).source.examples:
+        rehearsal = Rehearsal(catalog.text("factory"))
+        rehearsal.play(story)
+        said += rehearsal.said
+    if kind is TierCurrent:
+        changes = [decision for decision in said if isinstance(decision, TierChanged)]
+        return [msgspec.json.decode(current(c).value or b"", type=TierCurrent) for c in changes]
+    return [decision for decision in said if type(decision) is kind]
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        (lambda new: new["properties"].pop("reason"), ["reason: the field is gone"]),
+        (lambda new: new["required"].remove("reason"), ["reason: is required now"]),
+        (lambda new: new["properties"].update(more={"type": "string"}), []),
+        (
+            lambda new: new["properties"].update(revision={"type": "string"}),
+            ["revision: no longer takes string"],
+        ),
+    ],
+)
+def test_promises_to_subscribers_are_kept(
+    change: Callable[[Schema], object], broken: list[str]
+) -> None:
+    old = output_schema("segment.tier-changed.v1").schema
+    new = copy.deepcopy(old)
+    change(new)
+    assert broken_promises(old, new)[: len(broken) or 1] == broken

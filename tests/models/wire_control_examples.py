@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from models import events
+from models.churn import Coins
+from models.churn_calibration import Platt
 from tests.models.wire_examples import AT, BY, CUSTOMER, ENVELOPE, FACT, NUMBER, Example
 
 CONTROL_EXAMPLES: dict[str, Example] = {
@@ -91,6 +93,15 @@ CONTROL_EXAMPLES: dict[str, Example] = {
             "alpha_days": 42,
             "a": 0.8,
             "b": 2.5,
+            "calibration": {"intercept": -0.4, "slope": 0.9},
+            "coins": {
+                "low": 0,
+                "medium": 0.1,
+                "high": 0.2,
+                "critical": 0.4,
+                "resolved_factor": 0.5,
+                "detractor": 0.03,
+            },
         },
         events.ChurnModelActivated(
             number=NUMBER,
@@ -101,6 +112,10 @@ CONTROL_EXAMPLES: dict[str, Example] = {
             alpha_days=42,
             a=0.8,
             b=2.5,
+            calibration=Platt(intercept=-0.4, slope=0.9),
+            coins=Coins(
+                low=0, medium=0.1, high=0.2, critical=0.4, resolved_factor=0.5, detractor=0.03
+            ),
         ),
     ),
     "rfm-cuts.activated": (

@@ -45,6 +45,7 @@ churn:
 SILVER = """    - name: silver
       label: {en: Silver}
       qualify: orders(days=9) >= some_orders"""
+GRACED = f"{SILVER}\n      grace: 3d\n      minimum_stay: 4d"
 GOLD = """    - name: gold
       label: {en: Gold}
       qualify: spend(days=14) >= much_spend and complaints(days=5) == 0
@@ -168,7 +169,7 @@ class Driver:
             **{**fields, "event_id": f"c{self._ids}", "source": "desk", "occurred_at": when, **more}
         )
 
-    def tiers(self) -> list[tuple[str | None, str, str]]:
+    def tiers(self) -> list[tuple[str | None, str | None, str]]:
         """Return the changes of tier that were said: from, to, reason."""
         return [(d.from_, d.to, d.reason) for d in self.said if isinstance(d, TierChanged)]
 

@@ -7,14 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.calendar import DAY_S
+from models.churn_model import RiskModel
 from models.customer import CustomerState
 from models.events import Purchase, Refund
 from models.fold import fold
-from rules.book import Book
+from rules.book import Book, Given
 from rules.compile import compile_book
 from rules.view import View
 from tests.rules.strategies import NOW, TODAY, ZONE, customers, rulebooks
 
+GIVEN = Given(None, RiskModel())
 BANDS = st.none() | st.integers(0, 2)
 _HORIZON_DAYS = 450
 
@@ -75,38 +77,38 @@ def test_until_due_nothing_changes_by_itself_at_length(
 
 def _is_as_interpreted(text: str, state: CustomerState, band: int | None) -> None:
     book = compile_book(text)
-    assert book.conclude(state, NOW, band)[:3] == _interpreted(book, state, band)
+    assert book.conclude(state, NOW, band, GIVEN)[:3] == _interpreted(book, state, band)
 
 
 def _stays_until_due(text: str, state: CustomerState, band: int | None) -> None:
     book = compile_book(text)
-    concluded = book.conclude(state, NOW, band)
+    concluded = book.conclude(state, NOW, band, GIVEN)
     state.concluded.categories = concluded[2]
-    concluded = book.conclude(state, NOW, band)
-    due = book.conclude(state, NOW, band)[3]
+    concluded = book.conclude(state, NOW, band, GIVEN)
+    due = book.conclude(state, NOW, band, GIVEN)[3]
     assert due is None or due > NOW
     for day in range(TODAY + 1, TODAY + _HORIZON_DAYS):
         at = ZONE.start(day)
         if due is not None and at >= due:
             state.concluded.categories = concluded[2]
-            concluded = book.conclude(state, at, band)
-            later = book.conclude(state, at, band)[3]
+            concluded = book.conclude(state, at, band, GIVEN)
+            later = book.conclude(state, at, band, GIVEN)[3]
             assert later is None or later > at
             due = later
         state.concluded.categories = concluded[2]
-        assert book.conclude(state, at, band) == concluded, f"changed on {ZONE.date(day)}"
+        assert book.conclude(state, at, band, GIVEN) == concluded, f"changed on {ZONE.date(day)}"
 
 
 def test_due_is_the_day_on_which_the_tier_is_lost() -> None:
     book = compile_book(LADDER)
     state = _bought((-20, 5_000), (-10, 9_000))
-    qualified, held, *_ = book.conclude(state, NOW, None)
+    qualified, held, *_ = book.conclude(state, NOW, None, GIVEN)
     assert (qualified, held) == (0b011, 0b011)
     # 140 pounds: on day 10 the first purchase leaves, 90 are left, below `much` and not `stays`.
-    assert book.conclude(state, NOW, None)[3] == ZONE.start(TODAY + 10)
+    assert book.conclude(state, NOW, None, GIVEN)[3] == ZONE.start(TODAY + 10)
     later = ZONE.start(TODAY + 10)
-    assert book.conclude(state, later, None)[:2] == (0b001, 0b011)
-    assert book.conclude(state, later, None)[3] == ZONE.start(TODAY + 20)
+    assert book.conclude(state, later, None, GIVEN)[:2] == (0b001, 0b011)
+    assert book.conclude(state, later, None, GIVEN)[3] == ZONE.start(TODAY + 20)
 
 
 def test_a_refund_that_leaves_the_window_first_raises_the_spend() -> None:
@@ -122,30 +124,30 @@ def test_a_refund_that_leaves_the_window_first_raises_the_spend() -> None:
         kind="return",
     )
     fold(state.facts, refund, ZONE, TODAY, 30)
-    assert book.conclude(state, NOW, None)[0] & 0b010 == 0
-    assert book.conclude(state, NOW, None)[3] == ZONE.start(TODAY + 5)
-    assert book.conclude(state, ZONE.start(TODAY + 5), None)[0] & 0b010
+    assert book.conclude(state, NOW, None, GIVEN)[0] & 0b010 == 0
+    assert book.conclude(state, NOW, None, GIVEN)[3] == ZONE.start(TODAY + 5)
+    assert book.conclude(state, ZONE.start(TODAY + 5), None, GIVEN)[0] & 0b010
 
 
 def test_a_level_once_reached_is_kept_down_to_keep() -> None:
     book = compile_book(LADDER)
     state = _bought((-5, 9_000))
-    assert book.conclude(state, NOW, None)[2] == [1]
+    assert book.conclude(state, NOW, None, GIVEN)[2] == [1]
     state.concluded.categories = [0]
-    assert book.conclude(state, NOW, None)[2] == [0]
+    assert book.conclude(state, NOW, None, GIVEN)[2] == [0]
 
 
 def test_an_unknown_condition_does_not_lift_and_does_not_drop() -> None:
     book = compile_book(LADDER)
     state = _bought((-3, 100), (-2, 100), (-1, 100))
-    qualified, held, *_ = book.conclude(state, NOW, None)  # never complained: days are unknown
+    qualified, held, *_ = book.conclude(state, NOW, None, GIVEN)  # no complaint: unknown
     assert qualified & 0b100 == 0
     assert held & 0b100
 
 
 def test_a_purchase_dated_ahead_of_the_clock_counts_at_once() -> None:
     book = compile_book(LADDER)
-    assert book.conclude(_bought((1, 20_000)), NOW, None)[0] & 0b010
+    assert book.conclude(_bought((1, 20_000)), NOW, None, GIVEN)[0] & 0b010
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_a_purchase_dated_ahead_of_the_clock_counts_at_once() -> None:
 )
 def test_three_valued_logic(row: str) -> None:
     """A row: two truths (U is unknown), then their `and` and their `or`."""
-    truth = {"T": "orders() == 0", "F": "orders() > 0", "U": "days_since_purchase() > 1"}
+    truth = {"T": "orders() == 0", "F": "refunds() > 0", "U": "days_since_purchase() > 1"}
     category = {"T": 0, "F": 1, "U": None}
     opposite = {"T": "F", "F": "T", "U": "U"}
     left, right = (truth[name] for name in row[:2])
@@ -178,7 +180,7 @@ def test_facts_that_would_share_a_local_each_get_their_own() -> None:
     book = compile_book(LADDER + f"    - {{name: more, qualify: {windows!r}}}\n")
     more = compile_book(LADDER + f"    - {{name: more, qualify: '{windows} and orders() > 0'}}\n")
     state = _bought((-3, 100))
-    assert book.conclude(state, NOW, None) == more.conclude(state, NOW, None)
+    assert book.conclude(state, NOW, None, GIVEN) == more.conclude(state, NOW, None, GIVEN)
 
 
 def test_each_window_is_summed_once() -> None:
@@ -188,7 +190,7 @@ def test_each_window_is_summed_once() -> None:
     assert conclude.count("sum(net_minor[first_30:])") == 1
 
 
-def _category(condition: str) -> int | None:
+def _category(condition: str) -> int | str | None:
     state = CustomerState()
     book = compile_book(f"""
 rulebook: logic
@@ -202,8 +204,8 @@ dimensions:
       - {{name: fails, otherwise: true}}
 tiers: {{ladder: [{{name: base}}]}}
 """)
-    compiled = book.conclude(state, NOW, None)[2][0]
-    assert book.conclude(state, NOW, None)[:3] == _interpreted(book, state, None)
+    compiled = book.conclude(state, NOW, None, GIVEN)[2][0]
+    assert book.conclude(state, NOW, None, GIVEN)[:3] == _interpreted(book, state, None)
     return compiled
 
 
@@ -221,7 +223,7 @@ def _bought(*purchases: tuple[int, int]) -> CustomerState:
 def _interpreted(
     book: Book, state: CustomerState, band: int | None
 ) -> tuple[int, int, list[int | None]]:
-    view = View(book, state, NOW, band)
+    view = View(book, state, NOW, band, GIVEN)
     qualified = held = 0
     for rank, tier in enumerate(book.rules.tiers):
         qualify = True if tier.qualify is None else view.holds(tier.qualify)

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from models import events
-from models.churn import PRIOR
+from models.churn import Coins
+from models.churn_calibration import Platt
+from models.churn_model import RiskModel
 from models.customer import Conclusions, CustomerState
 from models.errors import BadRulebook
 from rules.eras import ENGINE, Carried, EngineTooOld, Era, EraRecord, carry_over, succeed
@@ -30,7 +32,7 @@ def test_the_first_rulebook_begins_an_era() -> None:
     assert (era.number, era.since) == (0, None)
     assert era.book is not None
     assert era.book_ref.name == "driven"
-    assert era.model == PRIOR
+    assert era.model == RiskModel()
     assert era.zone.name == "UTC"
 
 
@@ -42,9 +44,25 @@ def test_each_change_carries_the_others_over() -> None:
     assert (era.number, era.since) == (6, 30)
     assert (record.cause_type, record.cause_by) == ("rfm-cuts.activated", "ana")
     assert era.zone.name == "Asia/Shanghai"
-    assert era.model.alpha_days == 8.0
+    assert era.model.parameters.alpha_days == 8.0
     assert era.model_ref.version == 2
     assert record.cuts == CUTS
+
+
+def test_a_model_brings_its_calibration_and_coins() -> None:
+    """They survive the log, move the raw bounds of the bands, and make it another model."""
+    plain = succeed(succeed(None, activation(0, book()), None), FITTED, 20)
+    platt, coins = Platt(intercept=0.5, slope=0.8), Coins(high=0.5)
+    learnt = msgspec.structs.replace(FITTED, number=7, calibration=platt, coins=coins)
+    record = succeed(plain, learnt, 30)
+    assert msgspec.json.decode(msgspec.json.encode(record), type=EraRecord) == record
+    before, era = Era(plain), Era(record)
+    assert (era.model.calibration, era.model.coins) == (platt, coins)
+    assert era.model_ref.fingerprint != before.model_ref.fingerprint
+    assert before.churn is not None
+    assert era.churn is not None
+    assert before.churn.bands == ((0.4, 0.35), (0.7, 0.6))
+    assert era.churn.bands[0] == (platt.raw(0.4), platt.raw(0.35))
 
 
 def test_rates_of_a_day_replace_those_of_the_same_day() -> None:
@@ -89,7 +107,7 @@ def begun(text: str) -> Era:
 def test_a_tier_is_carried_over_by_name(ladder: tuple[str, ...], tier: int | None) -> None:
     state = CustomerState(concluded=Conclusions(tier=2, categories=[1], quiet_until=5))
     carried = carry_over(state, begun(book()), begun(book(2, tiers=ladder)))
-    assert carried == Carried("gold", {"buyer": "quiet"})
+    assert carried == Carried("gold", {"buyer": ("quiet",)}, ())
     assert state.concluded.tier == tier
     assert state.concluded.categories == [1]
     assert state.concluded.quiet_until is None  # other bounds may be reached sooner
@@ -99,7 +117,9 @@ def test_a_tier_is_carried_over_by_name(ladder: tuple[str, ...], tier: int | Non
 def test_a_category_is_carried_over_by_name(change: str, category: int | None) -> None:
     state = CustomerState(concluded=Conclusions(tier=0, categories=[1]))
     text = book(2).replace("name: quiet", change)
-    assert carry_over(state, begun(book()), begun(text)) == Carried("basic", {"buyer": "quiet"})
+    assert carry_over(state, begun(book()), begun(text)) == Carried(
+        "basic", {"buyer": ("quiet",)}, ()
+    )
     assert state.concluded.categories == [category]
 
 
@@ -113,5 +133,5 @@ def test_another_model_under_the_same_rulebook_carries_everything_as_it_is() -> 
 def test_who_is_nowhere_yet_is_carried_over_to_nowhere() -> None:
     state = CustomerState()
     carried = carry_over(state, begun(book()), begun(book(2, tiers=())))
-    assert carried == Carried(None, {})
+    assert carried == Carried(None, {}, ())
     assert (state.concluded.tier, state.concluded.categories) == (None, [None])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.customer import CustomerState
 from models.fold import fold
-from rules.book import Book
+from rules.book import NOTHING_GIVEN, Book
 from rules.compile import compile_book
 from rules.explain import evidence, explain, missing_for_next
 from rules.view import View
@@ -61,7 +61,7 @@ def customer() -> CustomerState:
 def test_evidence_names_value_bound_parameter_and_window(
     book: Book, customer: CustomerState
 ) -> None:
-    assert evidence(View(book, customer, NOW, None), "tiers.good.qualify") == [
+    assert evidence(View(book, customer, NOW, None, NOTHING_GIVEN), "tiers.good.qualify") == [
         {
             "rule": "tiers.good.qualify", "holds": False, "fact": "spend", "args": {"days": 90},
             "value_minor": 9_000, "op": ">=", "bound_minor": 10_000, "currency": "GBP",
@@ -76,7 +76,7 @@ def test_evidence_names_value_bound_parameter_and_window(
 
 
 def test_a_tier_without_keep_is_kept_by_its_qualify(book: Book, customer: CustomerState) -> None:
-    kept = evidence(View(book, customer, NOW, None), "tiers.best.keep")
+    kept = evidence(View(book, customer, NOW, None, NOTHING_GIVEN), "tiers.best.keep")
     assert [found["holds"] for found in kept] == [False, False, None, False, False]
     assert kept[-1]["expression"] == "(spend(days=30) / spend(days=90))"
     assert kept[2] == {
@@ -86,29 +86,34 @@ def test_a_tier_without_keep_is_kept_by_its_qualify(book: Book, customer: Custom
 
 
 def test_the_lowest_tier_needs_no_evidence(book: Book, customer: CustomerState) -> None:
-    assert evidence(View(book, customer, NOW, None), "tiers.base.qualify") == []
+    assert evidence(View(book, customer, NOW, None, NOTHING_GIVEN), "tiers.base.qualify") == []
 
 
 @pytest.mark.parametrize("rule", ["tiers.top.keep", "tiers.good", "dimensions.x", "", "tiers"])
 def test_a_rule_that_does_not_exist(book: Book, customer: CustomerState, rule: str) -> None:
     with pytest.raises(KeyError, match="has no rule"):
-        evidence(View(book, customer, NOW, None), rule)
+        evidence(View(book, customer, NOW, None, NOTHING_GIVEN), rule)
 
 
 def test_evidence_of_a_dimension_ends_with_what_decided(
     book: Book, customer: CustomerState
 ) -> None:
-    found = evidence(View(book, customer, NOW, None), "dimensions.worth")
+    found = evidence(View(book, customer, NOW, None, NOTHING_GIVEN), "dimensions.worth")
     assert [(f["fact"], f["holds"]) for f in found] == [("orders", True), ("spend", False)]
     customer.concluded.categories = [0]
-    assert evidence(View(book, customer, NOW, None), "dimensions.worth")[-1]["parameter"] == "stays"
+    assert (
+        evidence(View(book, customer, NOW, None, NOTHING_GIVEN), "dimensions.worth")[-1][
+            "parameter"
+        ]
+        == "stays"
+    )
     customer.facts.profile["scale"] = (NOW, "low")
-    (declared,) = evidence(View(book, customer, NOW, None), "dimensions.worth")
+    (declared,) = evidence(View(book, customer, NOW, None, NOTHING_GIVEN), "dimensions.worth")
     assert (declared["fact"], declared["value"]) == ("profile.scale", "low")
 
 
 def test_missing_says_the_difference(book: Book, customer: CustomerState) -> None:
-    assert missing_for_next(View(book, customer, NOW, None), 0) == {
+    assert missing_for_next(View(book, customer, NOW, None, NOTHING_GIVEN), 0) == {
         "tier": "good",
         "needs": [
             {"fact": "spend", "days": 90, "missing_minor": 1_000, "currency": "GBP"},
@@ -120,18 +125,18 @@ def test_missing_says_the_difference(book: Book, customer: CustomerState) -> Non
 def test_missing_takes_the_branch_with_the_fewest_needs(
     book: Book, customer: CustomerState
 ) -> None:
-    assert missing_for_next(View(book, customer, NOW, None), 1) == {
+    assert missing_for_next(View(book, customer, NOW, None, NOTHING_GIVEN), 1) == {
         "tier": "best",
         "needs": [
             {"fact": "orders", "days": 90, "missing": 2},
             {"expression": "(spend(days=30) / spend(days=90))", "missing": 0.3},
         ],
     }
-    assert missing_for_next(View(book, customer, NOW, None), 2) is None
+    assert missing_for_next(View(book, customer, NOW, None, NOTHING_GIVEN), 2) is None
 
 
 def test_an_explanation_has_everything(book: Book, customer: CustomerState) -> None:
-    explanation = explain(book, customer, NOW, None)
+    explanation = explain(book, customer, NOW, None, NOTHING_GIVEN)
     assert explanation.today == "2026-04-10"
     assert [(d.name, d.category) for d in explanation.dimensions] == [("worth", "low")]
     assert [(t.name, t.qualifies, t.held) for t in explanation.tiers] == [
@@ -147,17 +152,17 @@ def test_whatever_is_explained_is_what_was_concluded_and_fits_json(
     text: str, state: CustomerState, band: int | None
 ) -> None:
     book = compile_book(text)
-    qualified, held, categories, _ = book.conclude(state, NOW, band)
-    explanation = explain(book, state, NOW, band)
+    qualified, held, categories, _ = book.conclude(state, NOW, band, NOTHING_GIVEN)
+    explanation = explain(book, state, NOW, band, NOTHING_GIVEN)
     assert [tier.qualifies for tier in explanation.tiers] == _bits(qualified, len(book.tiers))
     assert [tier.held for tier in explanation.tiers] == _bits(held, len(book.tiers))
     for dimension, rules, index in zip(
         explanation.dimensions, book.rules.dimensions, categories, strict=True
     ):
-        assert dimension.category == (None if index is None else rules.categories[index])
+        assert dimension.category == (None if index is None else rules.categories[int(index)])
     msgspec.json.encode(explanation)
     for rank in range(len(book.tiers) - 1):
-        missing = missing_for_next(View(book, state, NOW, band), rank)
+        missing = missing_for_next(View(book, state, NOW, band, NOTHING_GIVEN), rank)
         assert missing is not None
         assert bool(missing["needs"]) == (not qualified >> (rank + 1) & 1)
 

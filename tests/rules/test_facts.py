@@ -16,7 +16,7 @@ from models.events import Complaint, CustomerEvent, Engagement, Feedback, Profil
 from models.fold import COMPLAINTS_MAX, FEEDBACK_MAX, fold
 from rules.facts import PLANNED, VOCABULARY, lookup
 from rules.vocabulary import Unit
-from tests.rules.strategies import NOW, TODAY, ZONE, events
+from tests.rules.histories import NOW, TODAY, ZONE, events
 
 WINDOWS = st.none() | st.sampled_from((1, 7, 30, 365))
 
@@ -207,7 +207,11 @@ def test_every_fact_is_documented_and_knows_what_no_data_means(name: str) -> Non
     spec = VOCABULARY[name]
     assert len(spec.about) > 20
     assert spec.unit in Unit
-    required = {"metric": "csat", "kind": "page_viewed", "attribute": "interests", "value": "x"}
+    required = {
+        "metric": "csat", "kind": "page_viewed", "attribute": "interests", "value": "x",
+        "unit": "hours", "of": "polarity", "purpose": "marketing", "custom": "custom.x",
+        "date": "hired_on",
+    }  # fmt: skip
     given = {key: required[key] for key, argument in spec.arguments.items() if argument.required}
     assert spec.read(Facts(), ZONE, TODAY, **given) == (None if spec.unknown else 0)
     assert (spec.source is None) == (spec.motion == "still")

@@ -230,26 +230,6 @@ def test_another_currency_is_set_aside() -> None:
     assert "EUR" in refusal.message
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        events.OverrideSet(
-            event_id="x", source="crm", occurred_at=at(0), override_id="o", tier="gold",
-            reason="r", by="b",
-        ),
-        events.HoldSet(
-            event_id="x", source="crm", occurred_at=at(0), until=at(9), reason="r", by="b"
-        ),
-        events.CustomerErased(event_id="x", source="crm", occurred_at=at(0), basis="gdpr"),
-    ],
-    ids=lambda event: type(event).__name__,
-)  # fmt: skip
-def test_what_is_not_acted_on_is_refused_rather_than_ignored(event: events.CustomerEvent) -> None:
-    customer = driver()
-    customer.take(customer.purchase(at(0)))
-    assert customer.refused(event).reason is Reason.REFUSED
-
-
 def test_a_refused_first_event_leaves_no_state() -> None:
     customer = driver()
     assert isinstance(customer.take(customer.purchase(at(0), currency="USD")), Refusal)
@@ -297,12 +277,3 @@ def test_a_refund_may_come_before_its_purchase() -> None:
             customer.take(event)
     assert one.known.facts == other.known.facts
     assert one.known.concluded.tier == other.known.concluded.tier == 0
-
-
-def test_one_step_down_follows_another_a_second_later() -> None:
-    customer = Driver(book(downgrade="one_step"), first_tick=at(0))
-    customer.take(customer.purchase(at(0), 12_000))
-    customer.pass_to(at(40))
-    downs = [d for d in customer.said if isinstance(d, TierChanged)][1:]
-    assert [(d.from_, d.to) for d in downs] == [("gold", "silver"), ("silver", "basic")]
-    assert [d.occurred_at for d in downs] == [rfc3339(at(14)), rfc3339(at(14) + 1)]

@@ -12,15 +12,23 @@ from hypothesis import strategies as st
 
 from models import events
 from models.customer import pack, unpack
-from models.decisions import AnyDecision, ChurnRiskChanged, SegmentChanged, TierChanged, encode
+from models.decisions import (
+    ActionRequested,
+    AnyDecision,
+    ChurnRiskChanged,
+    SegmentChanged,
+    TierChanged,
+    TierWarning,
+    encode,
+)
 from rules.reduce import Reduction
-from tests.rules.driving import GOLD, Driver, activation, at, book
+from tests.rules.driving import GOLD, GRACED, Driver, activation, at, book
 
 pack_facts = msgspec.msgpack.Encoder().encode
 BOOKS = (
     book(),
     book(2, zone="Asia/Shanghai", gold=(150, 100)),
-    book(3, downgrade="one_step"),
+    book(3, downgrade="one_step", tiers=(GRACED, GOLD)),
     book(4, tiers=(GOLD,)).replace("name: active", "name: keen"),
 )
 HOUR_S = 3_600
@@ -218,3 +226,7 @@ def _what(decision: AnyDecision) -> tuple[str, str, object]:
             return decision.occurred_at, "band", decision.to_band
         case SegmentChanged():
             return decision.occurred_at, decision.dimension, decision.to
+        case TierWarning():
+            return decision.occurred_at, "warning", decision.state
+        case ActionRequested():
+            return decision.occurred_at, decision.action, decision.kind

@@ -12,7 +12,7 @@ from models.errors import BadRulebook
 from rules import catalog
 from rules.compile import compile_book
 from rules.document import SIZE_MAX, load
-from rules.rulebook import PLANNED, read
+from rules.rulebook import read
 
 HEAD = """\
 rulebook: shop
@@ -77,7 +77,12 @@ def test_every_value_has_its_line() -> None:
         (WHOLE + "label: {english: Shop}\n", 8, "'english' is not a name", ""),
         (WHOLE + "parameters:\n  a: {value: 5, unit: orders}\n", 9, "`why` is missing", ""),
         (WHOLE + "parameters:\n  a: {value: x, unit: orders, why: w}\n", 9, "`value` is", ""),
-        (WHOLE + "dimensions:\n  d: {measure: orders()}\n", 9, "either `measure` with", ""),
+        (
+            WHOLE + "dimensions:\n  d: {measure: orders()}\n",
+            9,
+            "`measure` and `levels` go together",
+            "",
+        ),
         (WHOLE + "churn: {horizon: 90}\n", 8, "`horizon` must be a text", "such as 90d"),
     ],
 )
@@ -105,25 +110,6 @@ def test_an_expression_cut_at_a_comma_is_recognised() -> None:
     )
     assert "shop.yaml:11: an expression inside {…} needs quotes" in message
     assert "write it as: when:" in message
-
-
-@pytest.mark.parametrize("key", ["groups", "policies", "actions", "lifecycle", "tables"])
-def test_what_is_planned_is_refused_and_not_ignored(key: str) -> None:
-    assert f"shop.yaml:8: `{key}` is not available in this version" in refused(
-        WHOLE + f"{key}: {{x: y}}\n"
-    )
-    assert key in PLANNED
-
-
-@pytest.mark.parametrize("key", ["grace: 30d", "minimum_stay: 90d", "was: [old]"])
-def test_tier_timing_is_refused_and_not_ignored(key: str) -> None:
-    text = WHOLE.replace("{name: base}", f"{{name: base, {key}}}")
-    assert f"`{key.partition(':')[0]}` is not available in this version" in refused(text)
-
-
-def test_a_later_way_up_is_refused() -> None:
-    text = WHOLE.replace("  ladder:", "  upgrade: review\n  ladder:")
-    assert "only `upgrade: immediate` is available" in refused(text)
 
 
 def test_all_findings_come_at_once_in_the_order_of_lines() -> None:

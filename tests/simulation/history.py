@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from random import Random
+from typing import Any
 
 from models import events
+from models.churn import Coins
+from models.churn_calibration import Platt
 from rules.admission import ATTRIBUTE_BYTES_MAX
 from streams.batch import EVENT_BYTES_MAX, MARK_HEADER
 from streams.log.partitioner import partition_for
@@ -22,6 +25,9 @@ PARTITION = 0
 DAY_S = 86_400
 FIRST_DAY = 20_000
 SOURCE = "customer.purchase.v1#1"
+_BOOKS = 16
+_DECIDED = 0.08  # of the events about customers
+_CALIBRATIONS = (Platt(intercept=-0.5, slope=0.8), Platt(intercept=0.7, slope=1.6))
 _MANY_ERAS = 12  # more than can be kept before somebody is re-seated
 
 _BOOK = """
@@ -42,21 +48,44 @@ dimensions:
       - {{name: quiet, label: {{en: Quiet}}, otherwise: true}}
 tiers:
   upgrade: immediate
-  downgrade: to_qualified
+  downgrade: {downgrade}
+  review: {review}
+  refund: {refund}
   ladder:
     - {{name: basic, label: {{en: Basic}}}}
     - name: silver
       label: {{en: Silver}}
       qualify: orders(days=9) >= some_orders
+      grace: 2d
+      minimum_stay: {stay}d
     - name: gold
       label: {{en: Gold}}
       qualify: spend(days=14) >= much_spend and complaints(days=5) == 0
       keep: spend(days=14) >= stays_spend
+      grace: {grace}d
 churn:
   horizon: 10d
   bands: {{medium: {{enter: 40, keep: 35}}, high: {{enter: 70, keep: 60}}}}
   minimum_stay: 24h
   minimum_history: 2d
+  score_step: 12
+lifecycle:
+  new_for: 3d
+  loyal: orders(days=9) >= some_orders
+  at_risk: churn.band == 'high'
+  churned_after: 8d
+groups:
+  worried: "tier == 'gold' and open_complaints() > 0"
+policies:
+  golden_desk: {{label: {{en: Golden desk}}, while: "tier == 'gold'"}}
+actions:
+  call: {{label: {{en: Call}}, every: 4d, valid_for: 2d, while: "segment.buyer == 'active'"}}
+  win_back:
+    label: {{en: Win back}}
+    when: entered(lifecycle, 'churned')
+    cooldown: 5d
+    valid_for: 3d
+  sorry: {{label: {{en: Sorry}}, when: "happened('complaint')", valid_for: 2d, cooldown: 12h}}
 """
 
 
@@ -69,14 +98,27 @@ def customers() -> tuple[tuple[bytes, ...], bytes]:
     return mine, other
 
 
-def rulebook(random: Random, version: int) -> str:
-    """Return the text of one of a few rulebooks."""
+@lru_cache(maxsize=_BOOKS)
+def _book(version: int) -> str:
+    """Return the text of one of a few rulebooks, which are compiled once each."""
+    random = Random(version)
     return _BOOK.format(
         version=version,
         zone=random.choice(("UTC", "Asia/Shanghai")),
         some=random.choice((2, 3)),
         much=random.choice((100, 150)),
+        downgrade=random.choice(("one_step", "to_qualified")),
+        review=random.choice(("continuous", "continuous", "monthly", "anniversary of joining")),
+        refund=random.choice(("immediate", "grace")),
+        stay=random.choice((1, 5)),
+        grace=random.choice((1, 3)),
     )
+
+
+def rulebook(random: Random) -> tuple[int, str]:
+    """Return the version and text of one of a few rulebooks."""
+    version = random.randint(1, _BOOKS)
+    return version, _book(version)
 
 
 def history(random: Random, size: int) -> list[Entry]:
@@ -129,18 +171,22 @@ def _era(random: Random, number: int) -> bytes:
     if number and random.random() < 0.4:
         return events.encode(
             events.ChurnModelActivated(
-                number=number, by="sim", version=number, r=0.5, alpha_days=8.0, a=0.8, b=2.0
+                number=number,
+                by="sim",
+                version=number,
+                r=0.5,
+                alpha_days=8.0,
+                a=0.8,
+                b=2.0,
+                calibration=random.choice((None, *_CALIBRATIONS)),
+                coins=random.choice((None, Coins(medium=0.3, critical=0.6))),
             )
         )
-    return events.encode(
-        events.RulebookActivated(
-            number=number,
-            by="sim",
-            name="simulated",
-            version=number + 1,
-            text=rulebook(random, number + 1),
-        )
+    version, text = rulebook(random)
+    activated = events.RulebookActivated(
+        number=number, by="sim", name="simulated", version=version, text=text
     )
+    return events.encode(activated)
 
 
 def _event(random: Random, index: int, day: int) -> Entry:
@@ -151,11 +197,13 @@ def _event(random: Random, index: int, day: int) -> Entry:
     ahead = 200 * DAY_S if random.random() < 0.02 else 0
     at = (day - back) * DAY_S + random.randrange(DAY_S) + ahead
     padding = b" " * EVENT_BYTES_MAX if random.random() < 0.01 else b""  # right, but too large
-    return Entry(key, events.encode(_customer_event(random, index, at)) + padding)
+    return Entry(key, events.encode(_customer_event(random, index, at, key)) + padding)
 
 
-def _customer_event(random: Random, index: int, at: int) -> events.CustomerEvent:
+def _customer_event(random: Random, index: int, at: int, key: bytes | None) -> events.CustomerEvent:
     event_id, source = f"e{index}", "sim"
+    if random.random() < _DECIDED:
+        return _decided(random, {"event_id": event_id, "source": source, "occurred_at": at}, key)
     roll = random.random()
     if roll < 0.58:
         return events.Purchase(
@@ -204,3 +252,31 @@ def _customer_event(random: Random, index: int, at: int) -> events.CustomerEvent
         score=random.randint(0, 10),
         polarity=random.choice(("positive", "negative")),
     )
+
+
+def _decided(random: Random, envelope: dict[str, Any], key: bytes | None) -> events.CustomerEvent:
+    """Return what somebody decided about a customer: an override, a hold, a merge, an erasure."""
+    mine, other = customers()
+    at, whom = envelope["occurred_at"], (key or b"nobody")[:128].decode()
+    roll = random.random()
+    if roll < 0.3:
+        return events.OverrideSet(
+            **envelope,
+            override_id=random.choice("ab"),
+            tier=random.choice(("silver", "gold", "none such")),
+            mode=random.choice(("at_least", "exactly")),
+            reason="sim",
+            by="sim",
+            until=random.choice((None, at + random.randint(-1, 9) * DAY_S)),
+        )
+    if roll < 0.4:
+        return events.OverrideCleared(**envelope, override_id=random.choice("ab"))
+    if roll < 0.6:
+        until = at + random.randint(-1, 9) * DAY_S
+        return events.HoldSet(**envelope, until=until, reason="sim", by="sim")
+    if roll < 0.65:
+        return events.HoldCleared(**envelope)
+    if roll < 0.95:
+        survivor = random.choice((*mine, *mine, other)).decode()
+        return events.CustomersMerged(**envelope, absorbed=whom, survivor=survivor, by="sim")
+    return events.CustomerErased(**envelope, basis="sim")

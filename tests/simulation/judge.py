@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
 
@@ -58,6 +59,7 @@ def judge(log: SimLog, snapshot: Snapshot, random: Random) -> list[str]:
         "the due index differs from the states": snapshot.dues != dues,
         "the digest of the states differs": position.states != f"{digest:032x}",
         "dead letters differ from the oracle": _set_aside(letters) != expected.set_aside,
+        "what was sent to other customers differs": Counter(log.sent) != Counter(expected.sent),
         "a replay differs": not _replays(history, position, random),
     }
     failures = [name for name, differs in wrong.items() if differs]

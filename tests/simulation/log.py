@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from streams.errors import Fenced, Unavailable
-from streams.log.port import Append, Bounds, Record
+from streams.log.port import Append, Bounds, Entry, Record
+from streams.topics import LOG
 from tests.simulation.chance import Chance, point
 
 WALL = 20_100 * 86_400  # the brokers' time: later than everything that happens
@@ -37,6 +38,7 @@ class SimLog:
         self.topics: dict[tuple[str, int], Stored] = {}
         self.epochs: dict[str, int] = {}
         self.delayed: list[tuple[SimWriter, Sequence[Append]]] = []
+        self.sent: list[tuple[int, Entry]] = []  # into the log by transactions, with the partition
 
     def stored(self, topic: str, partition: int) -> Stored:
         """Return a partition of a topic, which exists as soon as it is named."""
@@ -56,6 +58,13 @@ class SimLog:
             stored.end += 1
         return tuple(last)
 
+    def commit(self, appends: Sequence[Append]) -> tuple[int, ...]:
+        """Make a writer's transaction visible, and note what it sent into the log."""
+        for append in appends:
+            if append.topic == LOG:
+                self.sent += [(append.partition, entry) for entry in append.entries]
+        return self.land(appends)
+
     def abort(self, appends: Sequence[Append]) -> None:
         """End a transaction without effect; its records keep their offsets."""
         for append in appends:
@@ -67,7 +76,7 @@ class SimLog:
             writer, appends = self.delayed.pop(0)
             if writer.current:
                 self.chance.seen["late commit landed"] += 1
-                self.land(appends)
+                self.commit(appends)
             else:
                 self.abort(appends)
 
@@ -87,6 +96,7 @@ class SimLog:
         """Somebody deletes every topic and creates it again; epochs outlive their topics."""
         self.topics.clear()
         self.delayed.clear()
+        self.sent.clear()
 
     async def fence(self, transactional_id: str) -> SimWriter:
         """Start a writer; the predecessor is fenced."""
@@ -151,7 +161,7 @@ class SimWriter:
         if not log.atomic:
             last: list[int] = []
             for append in reversed(appends):
-                last += log.land([append])
+                last += log.commit([append])
                 await point()
             return tuple(reversed(last))
         if chance.strikes("commit: lost", 0.02):
@@ -160,7 +170,7 @@ class SimWriter:
         if chance.strikes("commit: delayed", 0.03):
             log.delayed.append((self, appends))
             raise Unavailable("commit: delayed")
-        last_offsets = log.land(appends)
+        last_offsets = log.commit(appends)
         if chance.strikes("commit: done, no reply", 0.03):
             raise Unavailable("commit: done, no reply")
         await point()

@@ -12,14 +12,15 @@ from typing import NamedTuple
 import msgspec
 
 from models import events
-from models.customer import CustomerState, pack
+from models.customer import pack, unpack
 from models.decisions import AnyDecision
 from models.errors import Reason
 from rules.eras import Era, EraRecord, succeed
+from rules.merger import onward
 from rules.reduce import Reducer, Reduction
 from streams.batch import MARK_HEADER
 from streams.log.partitioner import partition_for
-from streams.log.port import Record
+from streams.log.port import Entry, Record
 from tests.simulation.history import PARTITION, PARTITIONS
 
 APP = "sim"
@@ -44,6 +45,7 @@ class Truth(NamedTuple):
     states: dict[bytes, bytes]
     outputs: dict[bytes, list[AnyDecision]]
     set_aside: list[tuple[int, str]]  # offset and reason
+    sent: list[tuple[int, Entry]]  # into the log, with the partition
     now: int | None
 
 
@@ -61,9 +63,10 @@ class _Oracle:
         self.reducer = Reducer(world.app)
         self.era: EraRecord | None = None
         self.now: int | None = None
-        self.states: dict[bytes, CustomerState] = {}
+        self.states: dict[bytes, bytes] = {}  # packed: a refused record leaves no trace
         self.said: dict[bytes, list[AnyDecision]] = {}
         self.set_aside: list[tuple[int, str]] = []
+        self.sent: list[tuple[int, Entry]] = []
         self.marks: dict[bytes, int] = {}
 
     def take(self, record: Record) -> None:
@@ -93,13 +96,13 @@ class _Oracle:
 
     def settled(self) -> Truth:
         """Bring everybody to the present, and return what there is."""
-        for key, state in self.states.items():
+        for key, packed in self.states.items():
             if self.now is not None:
-                decided: list[AnyDecision] = []
+                state, decided = unpack(packed), list[AnyDecision]()
                 self.reducer.fire_due(key.decode(), state, self.now, decided)
+                self.states[key] = pack(state)
                 self._say(key, decided)
-        packed = {key: pack(state) for key, state in self.states.items()}
-        return Truth(packed, self.said, self.set_aside, self.now)
+        return Truth(self.states, self.said, self.set_aside, self.sent, self.now)
 
     def _begin(self, change: events.EraEvent) -> None:
         if self.era is None or change.number > self.era.number:
@@ -112,21 +115,37 @@ class _Oracle:
         if not key or len(key) > CUSTOMER_BYTES_MAX:
             self.set_aside.append((record.offset, Reason.NO_CUSTOMER))
             return
-        if len(record.value or b"") > EVENT_BYTES_MAX:
+        is_moved = isinstance(event, events.CustomerMoved)
+        if len(record.value or b"") > EVENT_BYTES_MAX and not is_moved:
             self.set_aside.append((record.offset, Reason.TOO_LARGE))
             return
-        state = self.states.get(key)
+        packed = self.states.get(key)
+        state = None if packed is None else unpack(packed)
         if state is None and not self._is_mine(key):
             self.set_aside.append((record.offset, Reason.WRONG_PARTITION))
             return
+        if state is not None and state.moved_to is not None:
+            value = onward(key.decode(), state, event, record.value or b"")
+            if value is not None:
+                self._send(state.moved_to, value, record)
+                return
         outcome = self.reducer.reduce(key.decode(), state, event, record.timestamp, self.now)
         if outcome is None:
             return
         if not isinstance(outcome, Reduction):
             self.set_aside.append((record.offset, outcome.reason))
         else:
-            self.states[key] = outcome.state
+            self.states[key] = pack(outcome.state)
             self._say(key, outcome.decisions)
+            if outcome.moved is not None:
+                to = outcome.state.moved_to
+                assert to is not None
+                self._send(to, events.encode(outcome.moved), record)
+
+    def _send(self, to: str, value: bytes, record: Record) -> None:
+        headers = tuple(h for h in record.headers if h[0] != MARK_HEADER)
+        partition = partition_for(to.encode(), self.world.partitions)
+        self.sent.append((partition, Entry(to.encode(), value, headers)))
 
     def _say(self, customer: bytes, decided: Sequence[AnyDecision]) -> None:
         if decided:

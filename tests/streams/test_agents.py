@@ -88,7 +88,7 @@ class Worker:
         self.agent = CustomersAgent(
             lambda _: self.partition,
             self._start_at,
-            lambda _: None,
+            lambda _: (),
             LIMITS,
             Metrics(),
             self.failure,

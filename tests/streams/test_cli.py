@@ -12,15 +12,27 @@ from typer.testing import CliRunner
 from models.decisions import Cause, Rank, RulebookRef, TierChanged, encode
 from models.errors import TierstreamError
 from streams.cli import app
+from streams.commands import common
 from streams.commands.telling import decoded, told
 
 ROOT = Path(__file__).parents[2]
 RETAIL = ROOT / "rules" / "catalog" / "retail.yaml"
+REDEEMABLE = """rulebook: shop
+version: 1
+zone: UTC
+currency: EUR
+parameters:
+  many: {value: 500, unit: score, why: "two good orders"}
+tiers:
+  ladder:
+    - {name: basic}
+    - {name: gold, qualify: score.points >= many}
+"""
 
 
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(common.out, "width", 200)
     return CliRunner()
 
 
@@ -36,8 +48,12 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
         "customer",
         "explain",
         "rules check",
+        "rules test",
+        "rules diff",
+        "rules preview",
         "rules facts",
         "rules activate",
+        "rules history",
         "clock status",
         "clock advance",
         "clock release",
@@ -69,8 +85,60 @@ def test_a_bad_rulebook_ends_with_its_findings(tmp_path: Path) -> None:
 
 def test_every_fact_is_listed_with_its_unit(runner: CliRunner) -> None:
     shown = runner.invoke(app, ["rules", "facts"])
-    assert "spend(days=…)" in shown.output
+    assert "spend(days=…, period=…" in shown.output
     assert "money" in shown.output
+    assert "profile.income" in shown.output
+    assert "score.<name>" in shown.output
+
+
+def test_a_rulebook_is_checked_with_what_the_lint_advises_against(tmp_path: Path) -> None:
+    file = tmp_path / "book.yaml"
+    file.write_text(REDEEMABLE, encoding="utf-8")
+    done = _run("rules", "check", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "book.yaml:10: the tier `gold` rests on score.points" in done.stderr
+    assert "is in order (1 warning): shop 1; tiers basic, gold" in done.stdout
+
+
+def test_examples_that_come_true_are_counted(runner: CliRunner) -> None:
+    shown = runner.invoke(app, ["rules", "test", str(RETAIL)])
+    assert shown.exit_code == 0
+    assert "examples of" in shown.output
+    assert "came true" in shown.output
+
+
+def test_an_example_that_does_not_come_true_is_said_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "book.yaml"
+    text = RETAIL.read_text("utf-8").replace("expect: {tier: gold}}", "expect: {tier: silver}}")
+    file.write_text(text, encoding="utf-8")
+    done = _run("rules", "test", str(file))
+    assert done.returncode == 1
+    line = text.splitlines().index(
+        "  - name: a serious complaint keeps the tier but closes the way up"
+    )
+    assert f"book.yaml:{line + 1}: a serious complaint" in done.stderr
+    assert "tier is gold, not silver" in done.stderr
+    assert "2 of 5 examples" in done.stderr
+
+
+def test_a_rulebook_without_examples_cannot_be_tested(tmp_path: Path) -> None:
+    file = tmp_path / "book.yaml"
+    file.write_text(RETAIL.read_text("utf-8").partition("\nexamples:")[0] + "\n", encoding="utf-8")
+    done = _run("rules", "test", str(file))
+    assert done.returncode == 1
+    assert "has no examples" in done.stderr
+
+
+def test_what_differs_stands_side_by_side(runner: CliRunner, tmp_path: Path) -> None:
+    file = tmp_path / "book.yaml"
+    text = RETAIL.read_text("utf-8").replace("value: 750,", "value: 800,")
+    file.write_text(text, encoding="utf-8")
+    shown = runner.invoke(app, ["rules", "diff", str(RETAIL), str(file)])
+    assert shown.exit_code == 0
+    (line,) = [line for line in shown.output.splitlines() if "silver_year" in line]
+    assert line.index("750 GBP") < line.index("800 GBP")
+    same = runner.invoke(app, ["rules", "diff", str(RETAIL), str(RETAIL)])
+    assert "nothing differs" in same.output
 
 
 def test_bad_lines_are_shown_and_nothing_is_sent(tmp_path: Path) -> None:
@@ -104,6 +172,8 @@ def test_a_misspelt_variable_is_named() -> None:
         (["publish", "x.csv", "--zone", "Mars"], "unknown time zone 'Mars'"),
         (["publish", "nothing.jsonl"], "does not exist"),
         (["clock", "advance", "--to", "tomorrow"], "is no instant"),
+        (["explain", "anna", "--at", "2026-01-05"], "is no instant"),
+        (["rules", "test", "nothing.yaml"], "cannot be read"),
         (["replay"], "--verify"),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from models.churn_live import Realised
 from models.errors import Reason
 from streams.clock import ManualClock
 from streams.errors import Halt
@@ -63,6 +64,23 @@ def test_the_clock_is_held_by_one_source_at_a_time() -> None:
     assert held == {'tierstream_clock_held{partition="1",source="customer.feedback.v1"} 1.0'}
     metrics.clock_held(1, None)
     assert not any("clock_held" in line for line in lines(metrics))
+
+
+def test_the_churn_model_and_what_came_of_it() -> None:
+    metrics = Metrics()
+    metrics.churn_model(1, 4, 3_600)
+    metrics.churn_model(2, 0, None)
+    metrics.churn_quality(1, Realised(500, 0.75, 0.5))
+    assert lines(metrics) >= {
+        'tierstream_churn_model_version{partition="1"} 4.0',
+        'tierstream_churn_model_age_seconds{partition="1"} 3600.0',
+        'tierstream_churn_predicted_ratio{partition="1"} 0.75',
+        'tierstream_churn_realised_ratio{partition="1"} 0.5',
+        'tierstream_churn_drift{partition="1"} 0.25',
+    }
+    assert not any("age" in line and 'partition="2"' in line for line in lines(metrics))
+    metrics.assigned([])
+    assert not any("churn" in line for line in lines(metrics))
 
 
 def test_what_a_partition_stood_at_goes_with_its_assignment() -> None:

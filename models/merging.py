@@ -1,0 +1,94 @@
+"""Merging: the facts of two customers who turn out to be one person.
+
+The law is that of `fold`: merging what two customers did is the same as folding all of it for one.
+Only what was let go of is merged as the sums that are left of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models import buckets, fold_cases, fold_sales
+from models.fold import newer_attribute
+from models.fold_series import RETENTION_DAYS, count, retain, series
+
+if TYPE_CHECKING:
+    from models.calendar import Calendar
+    from models.customer import Facts
+
+_LARGEST = "largest"
+
+
+def merge(facts: Facts, other: Facts, zone: Calendar, today: int, lateness_days: int) -> None:
+    """Add to `facts`, in place, all that is known of another customer; `other` is used up.
+
+    `today` (a day number) is for retention only.
+    """
+    facts.first_seen_at = _least(facts.first_seen_at, other.first_seen_at)
+    _trade(facts, other)
+    for name, (days, values) in other.series.items():
+        if name != _LARGEST:
+            for day, value in zip(days, values, strict=True):
+                count(facts, name, day, value)
+    fold_cases.merge_cases(facts, other)
+    for name, (at, value) in other.profile.items():
+        newer_attribute(facts, name, at, value)
+    oldest, unmatched = today - RETENTION_DAYS, today - lateness_days
+    fold_cases.retain_complaints(facts, zone, oldest, unmatched)
+    fold_cases.retain_feedback(facts, zone, oldest, unmatched)
+    retain(facts, oldest)
+
+
+def _trade(facts: Facts, other: Facts) -> None:
+    """Add the purchases. Amounts in another currency are counted beside, as `fold` does."""
+    if facts.currency is None:
+        facts.currency = other.currency
+    elif other.currency not in {None, facts.currency}:
+        _into_series(other)
+    fold_sales.merge_channels(facts, other)
+    largest = _largest(facts, other)
+    for day, net, orders in zip(other.days, other.net_minor, other.orders, strict=True):
+        index, found = buckets.slot(facts.days, day)
+        if found:
+            facts.net_minor[index] += net
+            facts.orders[index] += orders
+            facts.purchase_days -= 1  # a day with purchases of both
+        else:
+            facts.days.insert(index, day)
+            facts.net_minor.insert(index, net)
+            facts.orders.insert(index, orders)
+    for day, amount in largest.items():
+        buckets.raise_to(series(facts, _LARGEST), day, amount, amount)
+    facts.purchase_days += other.purchase_days
+    facts.pruned_net_minor += other.pruned_net_minor
+    facts.pruned_orders += other.pruned_orders
+    facts.first_purchase_at = _least(facts.first_purchase_at, other.first_purchase_at)
+    last, others = facts.last_purchase_at, other.last_purchase_at
+    facts.last_purchase_at = max(last or 0, others or 0) or None
+
+
+def _into_series(other: Facts) -> None:
+    """Move amounts into the series of their currency; what remains are orders without amounts."""
+    for day, net in zip(other.days, other.net_minor, strict=True):
+        count(other, f"net:{other.currency}", day, net)
+    for day, amount in zip(*other.series.pop("refund", ([], [])), strict=True):
+        count(other, f"refund:{other.currency}", day, amount)
+    other.series.pop(_LARGEST, None)
+    other.net_minor = [0] * len(other.days)
+    other.pruned_net_minor = 0
+
+
+def _largest(facts: Facts, other: Facts) -> dict[int, int]:
+    """Return the largest order of the days that have several orders by either customer, or both."""
+    known = dict(zip(*other.series.get(_LARGEST, ([], [])), strict=True))
+    mine = dict(zip(*facts.series.get(_LARGEST, ([], [])), strict=True))
+    my_net = dict(zip(facts.days, facts.net_minor, strict=True))
+    for day, net in zip(other.days, other.net_minor, strict=True):
+        if net and my_net.get(day):
+            known[day] = max(known.get(day, net), mine.get(day, my_net[day]))
+    return known
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    known = [at for at in (one, other) if at is not None]
+    return min(known, default=None)

@@ -1,0 +1,152 @@
+"""Policies and actions: what somebody should do for a customer, decided at each evaluation.
+
+A policy is held while its condition is true: it starts, and it stops. An action is asked for at a
+moment (`when` becomes true, an event happened) or again and again (`every`, while a condition is
+true). What is blocked, by a cooldown, a hold or a missing consent, is lost and not queued. While a
+request is valid and its reason ends, it is cancelled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from models.customer import Asked
+from models.events import Complaint
+from models.ids import short_hash
+from rules.judging import days_later
+
+if TYPE_CHECKING:
+    from models.calendar import Calendar
+    from models.customer import Conclusions
+    from models.events import CustomerEvent
+    from rules.book import Action, Book, Span
+
+
+class Marks(NamedTuple):
+    """What `Book.follow` says, as bit masks over its policies and actions."""
+
+    policies: int
+    whens: int
+    standing: int
+    whiles: int
+
+
+class Request(NamedTuple):
+    """Something to be told: `place` counts the book's policies or actions."""
+
+    kind: Literal["start", "stop", "do", "cancel"]
+    place: int
+    trigger: Literal["while", "when", "every", "retracted"]
+    valid_until: int | None = None
+    cooldown_until: int | None = None
+    about: bytes | None = None
+
+
+class Occasion(NamedTuple):
+    """One evaluation; times count from `said_at`, the `occurred_at` of what is asked."""
+
+    said_at: int
+    event: CustomerEvent | None
+    is_activation: bool
+    on_hold: bool
+
+
+def act(book: Book, concluded: Conclusions, marks: Marks, occasion: Occasion) -> list[Request]:
+    """Return what is to be told, policies first; note in the state what has started."""
+    requests = [
+        Request("start" if marks.policies >> index & 1 else "stop", index, "while")
+        for index in range(len(book.policies))
+        if (marks.policies ^ concluded.policies) >> index & 1
+    ]
+    before, concluded.whens = concluded.whens, marks.whens
+    concluded.policies = marks.policies
+    for index, action in enumerate(book.actions):
+        cancel = _cancelled(concluded.asked.get(index), marks, index, occasion)
+        if cancel is not None:
+            requests.append(Request("cancel", index, cancel))
+        trigger = _occasion_for(book, concluded, index, before, marks, occasion)
+        if trigger is not None:
+            requests.append(_request(book.zone, action, index, trigger, occasion))
+    return requests
+
+
+def next_turn(book: Book, concluded: Conclusions, whiles: int, at: int) -> int | None:
+    """Return the next instant at which an action is to be repeated."""
+    turns = [
+        days_later(book.zone, concluded.asked[index].at, action.every_days)
+        for index, action in enumerate(book.actions)
+        if action.every_days is not None and whiles >> index & 1 and index in concluded.asked
+    ]
+    return min((turn for turn in turns if turn > at), default=None)
+
+
+def asked(request: Request, said_at: int, output_id: bytes, known: Asked | None) -> Asked:
+    """Return what the state remembers of a request that was told."""
+    if request.kind == "cancel" and known is not None:
+        return Asked(known.at, known.id, known.until, True, known.about)
+    return Asked(said_at, output_id, request.valid_until, False, request.about)
+
+
+def _occasion_for(
+    book: Book, concluded: Conclusions, index: int, before: int, marks: Marks, occasion: Occasion
+) -> Literal["when", "every"] | None:
+    """Return why an action is due now; None: it is not, or something blocks it."""
+    action, last = book.actions[index], concluded.asked.get(index)
+    if not marks.whiles >> index & 1 or occasion.on_hold:
+        return None
+    if occasion.is_activation and not action.on_activation:
+        return None
+    trigger: Literal["when", "every"] | None = None
+    if action.has_when:
+        is_new = action.momentary or not before >> index & 1
+        trigger = "when" if marks.whens >> index & 1 and is_new else None
+    elif action.every_days is not None:
+        again = last is None or occasion.said_at >= days_later(
+            book.zone, last.at, action.every_days
+        )
+        trigger = "every" if again else None
+    if trigger is None or last is None or action.cooldown is None:
+        return trigger
+    return trigger if occasion.said_at >= ends(book.zone, last.at, action.cooldown) else None
+
+
+def _cancelled(
+    last: Asked | None, marks: Marks, index: int, occasion: Occasion
+) -> Literal["while", "when", "retracted"] | None:
+    """Return why a request that is still valid is not wanted any more."""
+    if last is None or not last.is_valid(occasion.said_at):
+        return None
+    if not marks.whiles >> index & 1:
+        return "while"
+    if not marks.standing >> index & 1:
+        return "when"
+    event = occasion.event
+    is_retraction = isinstance(event, Complaint) and event.action == "retracted"
+    return "retracted" if is_retraction and last.about == _about(event) else None
+
+
+def _request(
+    zone: Calendar,
+    action: Action,
+    index: int,
+    trigger: Literal["when", "every"],
+    occasion: Occasion,
+) -> Request:
+    said_at, valid, cooldown = occasion.said_at, action.valid_for, action.cooldown
+    return Request(
+        "do",
+        index,
+        trigger,
+        None if valid is None else ends(zone, said_at, valid),
+        None if cooldown is None else ends(zone, said_at, cooldown),
+        _about(occasion.event),
+    )
+
+
+def ends(zone: Calendar, at: int, span: Span) -> int:
+    """Return where a span from an instant ends: days at a day's beginning, hours exactly."""
+    return at + span.seconds if span.days is None else days_later(zone, at, span.days)
+
+
+def _about(event: CustomerEvent | None) -> bytes | None:
+    return short_hash(event.complaint_id) if isinstance(event, Complaint) else None

@@ -1,0 +1,152 @@
+"""The outputs about a tier: that it changed, and that it will unless something comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from models.calendar import rfc3339
+from models.decisions import WARNING_REASONS, OverrideRef, Rank, TierChanged, TierWarning
+from rules.envelope import TIER, WARNING
+from rules.explain import evidence, missing, missing_for_next
+from rules.judging import eve, next_review
+from rules.own_tier import OVERRIDE_ENDING, highest, place
+from rules.view import View
+
+if TYPE_CHECKING:
+    from models.customer import CustomerState, Override, Warned
+    from models.decisions import Outlook, TierReason
+    from rules.announce import Change
+    from rules.envelope import Envelope
+    from rules.judging import Judge
+    from rules.tiering import Move
+
+Missing = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+
+
+def tier_changed(
+    envelope: Envelope, judge: Judge, change: Change, move: Move, outlook: Outlook | None
+) -> TierChanged:
+    """Return the output that tells a new tier, as of the change's instant."""
+    book, state = judge.book, envelope.state
+    view = View(book, state, change.at, judge.band, judge.given, state.concluded.tier)
+    to = book.tiers[move.to]
+    down = change.tier is not None and move.to < change.tier
+    left = None if change.tier is None else book.tiers[change.tier].name
+    if left is None and change.carried is not None:
+        left = change.carried.tier  # a tier that this rulebook does not have any more
+    rule = f"tiers.{to.name}.{'keep' if move.reason == 'late_event' else 'qualify'}"
+    if down:
+        rule = f"tiers.{book.tiers[change.tier or 0].name}.keep"
+    reason: TierReason = move.reason
+    if left is not None and envelope.trigger.kind == "activation":
+        reason = "rulebook"
+    standing = state.concluded.standing
+    review = None
+    if standing is not None and standing.reviewed_at is not None:
+        review = next_review(book, state.facts, place(state.concluded)[1], standing.reviewed_at)
+    fields = envelope.fields(TIER)
+    if move.supersedes is not None:
+        fields["supersedes"] = move.supersedes.hex()
+    changed = TierChanged(
+        **fields,  # type: ignore[arg-type]  # one dict for all outputs' envelope
+        from_=left,
+        to=to.name,
+        rank=Rank(change.tier, move.to, len(book.tiers) - 1),
+        labels=dict(to.label),
+        direction="none" if change.tier is None else "down" if down else "up",
+        reason=reason,
+        qualified_tier=book.tiers[highest(change.qualified)].name,
+        matched_tiers=tuple(
+            tier.name for i, tier in enumerate(book.tiers) if change.qualified >> i & 1
+        ),
+        held_since=None if change.tier_since is None else rfc3339(change.tier_since),
+        tier_since=rfc3339(place(state.concluded)[1]),
+        valid_until=_valid_until(state, review),
+        next_review_at=None if review is None else rfc3339(review),
+        override=None if standing is None else _override(standing.override),
+        warning_id=None if move.warned is None else move.warned.id.hex(),
+        if_nothing_happens=outlook,
+        missing_for_next=missing_for_next(view, move.to),
+        evidence=evidence(view, rule),
+    )
+    if standing is not None and standing.lost is not None and not standing.lost.output_id:
+        standing.lost.output_id = bytes.fromhex(changed.id)
+    return changed
+
+
+def _valid_until(state: CustomerState, review: int | None) -> str | None:
+    """Return until when a tier is certain to be held: an override's end, or the next review."""
+    standing = state.concluded.standing
+    override = None if standing is None else standing.override
+    if override is not None and override.tier == state.concluded.tier:
+        return None if override.until is None else rfc3339(override.until)
+    return None if review is None else rfc3339(review)
+
+
+def _override(override: Override | None) -> OverrideRef | None:
+    if override is None:
+        return None
+    return OverrideRef(
+        override.id,
+        "exactly" if override.exactly else "at_least",
+        override.reason,
+        override.by,
+        None if override.until is None else rfc3339(override.until),
+    )
+
+
+def warning(
+    envelope: Envelope,
+    judge: Judge,
+    warned: Warned,
+    state: Literal["set", "revised", "cleared"],
+    lacking: Missing,
+    tier: int,
+) -> TierWarning:
+    """Return the output that sets, revises or clears a warning about `tier`."""
+    book = judge.book
+    fields = envelope.fields(WARNING)
+    if state == "set":
+        warned.id = bytes.fromhex(str(fields["id"]))
+    warned.revision += 1
+    return TierWarning(
+        **fields,  # type: ignore[arg-type]  # one dict for all outputs' envelope
+        state=state,
+        warning_id=warned.id.hex(),
+        warning_revision=warned.revision,
+        tier=book.tiers[tier].name,
+        labels=dict(book.tiers[tier].label),
+        falls_to=book.tiers[_falls_to(judge, envelope.occurred_at, tier, warned)].name,
+        reason=WARNING_REASONS[warned.reason],
+        ends_at=rfc3339(warned.ends_at),
+        missing=lacking[0],
+        missing_now=lacking[1],
+    )
+
+
+def lacks(judge: Judge, warned: Warned, tier: int, at: int) -> Missing:
+    """Return what is missing to hold a warned tier: as of the deadline or review, and now."""
+    zone, deadline = judge.book.zone, warned.review or warned.ends_at
+    then = View(
+        judge.book,
+        judge.seen(judge.facts_before(deadline)),
+        max(at, eve(zone, deadline)),
+        judge.band,
+        judge.given,
+        tier,
+    )
+    now = View(judge.book, judge.state, at, judge.band, judge.given, tier)
+    return missing(then, tier), missing(now, tier)
+
+
+def _falls_to(judge: Judge, at: int, tier: int, warned: Warned) -> int:
+    standing = judge.state.concluded.standing
+    override = None if standing is None else standing.override
+    if warned.reason == OVERRIDE_ENDING and standing is not None and standing.shadow is not None:
+        return standing.shadow[0]
+    below = tier - 1
+    if judge.book.timing.downgrade == "to_qualified":
+        below = judge.best_below(tier, judge.at(at))
+    if override is None or override.exactly or override.tier >= tier:
+        return max(below, 0)
+    return max(below, override.tier, 0)

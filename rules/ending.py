@@ -1,0 +1,106 @@
+"""How a customer's stream ends: she is erased, or merged into another customer.
+
+The world is told to stop, and what remains is a husk: the revision and the feeds, so that sequences
+never restart. It holds no facts, no ids of events, and no conclusions; that of a merged customer
+says to whom her later events go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from models.calendar import rfc3339
+from models.customer import Conclusions, CustomerState
+from models.decisions import ActionRequested, Rank, TierChanged
+from models.events import CustomersMerged
+from rules.envelope import ACTION, TIER, Envelope, enveloped
+from rules.tiering import visible_warning
+
+if TYPE_CHECKING:
+    from models.decisions import AnyDecision
+    from rules.book import Book, Named
+    from rules.envelope import Trigger
+    from rules.eras import Era
+
+EndReason = Literal["merged_into", "erased"]
+
+
+def end(
+    app: str,
+    customer: str,
+    state: CustomerState,
+    era: Era | None,
+    trigger: Trigger,
+    decisions: list[AnyDecision],
+) -> CustomerState:
+    """Append what is to be told, and return the husk; `trigger` says which end it is."""
+    book, concluded = None if era is None else era.book, state.concluded
+    reason: EndReason = "merged_into" if isinstance(trigger.event, CustomersMerged) else "erased"
+    if (
+        era is not None
+        and book is not None
+        and concluded.tier is not None
+        and concluded.tier_since is not None
+    ):
+        envelope = enveloped(app, customer, state, era, trigger)
+        decisions.append(_left(envelope, book, reason, concluded.tier, concluded.tier_since))
+        decisions += _stopped(envelope, book, reason)
+        concluded.said_at = envelope.occurred_at
+    moved_to = trigger.event.survivor if isinstance(trigger.event, CustomersMerged) else None
+    return CustomerState(
+        era=state.era,
+        concluded=Conclusions(
+            revision=concluded.revision, said_at=concluded.said_at, feeds=concluded.feeds
+        ),
+        erased=moved_to is None,
+        moved_to=moved_to,
+    )
+
+
+def _left(envelope: Envelope, book: Book, reason: EndReason, tier: int, since: int) -> TierChanged:
+    warned = visible_warning(envelope.state.concluded.standing)
+    return TierChanged(
+        **envelope.fields(TIER),  # type: ignore[arg-type]  # one dict for all outputs' envelope
+        from_=book.tiers[tier].name,
+        to=None,
+        rank=Rank(tier, None, len(book.tiers) - 1),
+        labels={},
+        direction="none",
+        reason=reason,
+        qualified_tier=None,
+        matched_tiers=(),
+        held_since=rfc3339(since),
+        tier_since=rfc3339(envelope.occurred_at),
+        warning_id=None if warned is None else warned.id.hex(),
+        evidence=[],
+    )
+
+
+def _stopped(envelope: Envelope, book: Book, reason: EndReason) -> list[ActionRequested]:
+    """Stop the policies that are held, and cancel the requests that are still valid."""
+    concluded, at = envelope.state.concluded, envelope.occurred_at
+    stopped = [
+        _stop(envelope, policy, reason, None)
+        for index, policy in enumerate(book.policies)
+        if concluded.policies >> index & 1
+    ]
+    return stopped + [
+        _stop(envelope, action, reason, concluded.asked[index].id.hex())
+        for index, action in enumerate(book.actions)
+        if index in concluded.asked and concluded.asked[index].is_valid(at)
+    ]
+
+
+def _stop(
+    envelope: Envelope, what: Named, reason: EndReason, cancels: str | None
+) -> ActionRequested:
+    return ActionRequested(
+        **envelope.fields(ACTION),  # type: ignore[arg-type]  # one envelope for all
+        action=what.name,
+        kind="stop" if cancels is None else "cancel",
+        policy=cancels is None,
+        labels=dict(what.label),
+        parameters={},
+        trigger=reason,
+        cancels=cancels,
+    )

@@ -1,0 +1,43 @@
+"""Rulebook files, as every `tierstream rules` command takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rules.book import Book
+from rules.compile import compile_book
+from streams.commands.common import CommandFailed
+
+BookFile = Annotated[Path, typer.Argument(help="A rulebook in YAML.")]
+
+
+def text_of(file: Path) -> str:
+    """Return the text of a rulebook file.
+
+    Raises:
+        CommandFailed: it cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"{file} cannot be read: {error}") from error
+
+
+def read_book(file: Path) -> tuple[str, Book]:
+    """Return a rulebook's text, and the rulebook checked and compiled.
+
+    Raises:
+        BadRulebook: it is refused; the message has every finding with its line and a hint.
+        CommandFailed: it cannot be read.
+    """
+    text = text_of(file)
+    return text, compile_book(text, str(file))
+
+
+def summary(book: Book) -> str:
+    """Sum a rulebook up in a line."""
+    tiers = ", ".join(tier.name for tier in book.tiers)
+    return f"{book.name} {book.version}; tiers {tiers}; {len(book.dimensions)} dimensions"

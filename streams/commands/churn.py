@@ -1,0 +1,267 @@
+"""`tierstream churn`: fit the churn model, evaluate it on history, see how it does at work.
+
+What computes is imported by the commands themselves: it needs numpy and scipy, and a worker that
+starts should wait for neither.
+"""
+
+from __future__ import annotations
+
+from getpass import getuser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+import typer
+from rich.table import Table
+
+from models.calendar import Calendar, rfc3339
+from streams.clock import SystemClock, random_name
+from streams.commands.churn_input import (
+    Amount,
+    Csv,
+    Customer,
+    DateFormat,
+    Encoding,
+    Horizon,
+    SkipBad,
+    Source,
+    Time,
+    day,
+    days,
+    from_csv,
+    from_store,
+    read_states,
+)
+from streams.commands.common import CommandFailed, err, out, reach, run, settings
+from streams.log.port import Append, Entry
+from streams.topics import CONTROL
+
+if TYPE_CHECKING:
+    from models.churn_training import Trained
+    from rules.eras import Era
+    from streams.jobs.churn.states import Population
+    from streams.jobs.churn.watching import InForce
+
+app = typer.Typer(no_args_is_help=True, help="Churn risk: fit it, evaluate it, watch it.")
+
+Json = Annotated[bool, typer.Option("--json", help="One line of JSON.")]
+Model = Annotated[Literal["mbg-nbd", "bg-nbd"], typer.Option(help="Which model.")]
+
+
+@app.command()
+def evaluate(  # noqa: PLR0913, PLR0917 - its options
+    cut: Annotated[str, typer.Option(help="The last day that the model may know: 2011-09-09.")],
+    horizon: Horizon = None,
+    csv: Csv = None,
+    customer: Customer = "customer",
+    time: Time = "time",
+    amount: Amount = "amount",
+    segment: Annotated[str | None, typer.Option(help="CSV: a column to divide by.")] = None,
+    date_format: DateFormat = None,
+    encoding: Encoding = None,
+    model: Model = "mbg-nbd",
+    picture: Annotated[Path | None, typer.Option(help="Draw into a .png, .svg or .pdf.")] = None,
+    *,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Fit on what was known on a day, and measure the risk by what came after.
+
+    Beside it: ranking by days since the last purchase, and what labels could add.
+    """
+    from models.churn_evaluation import evaluate as measure  # noqa: PLC0415 - see above
+    from models.churn_history import usual_horizon_days  # noqa: PLC0415
+    from streams.jobs.churn import report  # noqa: PLC0415
+
+    cut_day = day(cut)
+    if csv is None:
+        source = from_store()
+    else:
+        columns = (customer, time, amount, segment)
+        source = from_csv(csv, columns, date_format, encoding, skip_bad=skip_bad)
+    horizon_days = (
+        days(horizon) or source.horizon_days or usual_horizon_days(source.purchases.until(cut_day))
+    )
+    if horizon_days is None:
+        raise CommandFailed(
+            f"nobody has bought on two days by {cut}, so no horizon follows from the gaps: is the "
+            "cut too early? Otherwise give one with --horizon DAYS"
+        )
+    _check_span(source, cut_day, horizon_days)
+    with err.status("fitting and measuring"):
+        found = measure(
+            source.purchases, cut_day, horizon_days, family=model, segments=source.segments
+        )
+    if as_json:
+        typer.echo(report.as_json(found).decode())
+    else:
+        out.print(f"Churned: no purchase in the {horizon_days} days after {cut}.")
+        out.print(report.table(found))
+        for line in report.remarks(found):
+            out.print(line)
+    if picture is not None:
+        from streams.jobs.churn.picture import draw  # noqa: PLC0415 - slow to import
+
+        try:
+            draw(found, picture)
+        except (ValueError, OSError) as error:
+            raise CommandFailed(f"{picture} cannot be drawn: {error}") from error
+        err.print(f"Drawn: {picture}")
+
+
+@app.command()
+def fit(  # noqa: PLR0913, PLR0917 - its options
+    csv: Csv = None,
+    customer: Customer = "customer",
+    time: Time = "time",
+    amount: Amount = "amount",
+    date_format: DateFormat = None,
+    encoding: Encoding = None,
+    horizon: Horizon = None,
+    model: Model = "mbg-nbd",
+    output: Annotated[Path | None, typer.Option(help="Write the model as JSON.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; recorded with an activation.")] = None,
+    *,
+    skip_bad: SkipBad = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Also learn from predictions that have matured.")
+    ] = False,
+    activate: Annotated[
+        bool, typer.Option("--activate", help="Put it into force for every customer.")
+    ] = False,
+) -> None:
+    """Fit the model to purchase histories; no labels are needed."""
+    from models.churn_training import train  # noqa: PLC0415 - see above
+    from streams.jobs.churn import report  # noqa: PLC0415
+
+    if activate and model != "mbg-nbd":
+        raise CommandFailed("customers are scored with mbg-nbd; only that can be activated")
+    if csv is None:
+        source = from_store()
+    else:
+        columns = (customer, time, amount, None)
+        source = from_csv(csv, columns, date_format, encoding, skip_bad=skip_bad)
+    with err.status("fitting"):
+        trained = train(
+            source.purchases,
+            source.last_day,
+            family=model,
+            horizon_days=days(horizon) or source.horizon_days,
+            complainers=source.complainers,
+            calibrate=calibrate,
+        )
+    out.print(report.parameters(trained.fitted))
+    for line in report.findings(trained):
+        out.print(line)
+    if output is not None:
+        output.write_bytes(msgspec.json.format(msgspec.json.encode(trained)) + b"\n")
+        out.print(f"Written: {output}")
+    if activate:
+        version = run(_activate(trained, reason))
+        out.print(f"Version {version} is on its way into force.")
+
+
+@app.command()
+def status(*, as_json: Json = False) -> None:
+    """Say which model is in force, and how each week's predictions have turned out."""
+    from streams.jobs.churn import watching  # noqa: PLC0415 - see above
+
+    population, used = run(_population_and_model())
+    horizon_days = watching.horizon_of(population)
+    if population.now is None or horizon_days is None:
+        raise CommandFailed(
+            "there is nothing to measure on yet: the clock has not started (`tierstream clock "
+            "status`), or nobody has bought on two days"
+        )
+    today = population.zone.day(population.now)
+    weeks = watching.weeks_of(population, used.model, horizon_days, today)
+    if as_json:
+        typer.echo(watching.as_json(used, horizon_days, weeks, SystemClock().now()).decode())
+        return
+    activated = "default" if used.since is None else f"activated {rfc3339(used.since)}"
+    out.print(
+        f"mbg-nbd {used.version} ({activated}), horizon {horizon_days} days, "
+        f"{population.customers:,} customers, clock {rfc3339(population.now)}."
+    )
+    table = Table("day", "customers", "predicted", "churned", "drift", "AUC", "Brier", box=None)
+    for week in weeks:
+        each = week.quality
+        table.add_row(
+            Calendar.date(week.day).isoformat(),
+            f"{each.customers:,}",
+            f"{each.predicted_rate:.1%}",
+            f"{each.churn_rate:.1%}",
+            f"{week.drift:+.1%}",
+            "–" if each.auc is None else f"{each.auc:.3f}",
+            f"{each.brier:.3f}",
+        )
+    out.print(table)
+    out.print(watching.verdict(weeks))
+
+
+async def _population_and_model() -> tuple[Population, InForce]:
+    from streams.jobs.churn.watching import in_force  # noqa: PLC0415 - see above
+
+    async with reach(settings()) as reached:
+        population = await read_states(reached)
+        control = reached.catalogue.name(CONTROL)
+        return population, await in_force(reached.log, control, population.era)
+
+
+async def _activate(trained: Trained, reason: str | None) -> int:
+    from streams.jobs.churn.states import newest_era  # noqa: PLC0415 - see above
+
+    async with reach(settings()) as reached:
+        era, _ = await newest_era(reached.store, reached.catalogue.partitions)
+        _check_horizon(trained, era)
+        before = 0 if era is None or era.record.model is None else era.record.model.version
+        value = activation(trained, before + 1, by=getuser(), reason=reason)
+        append = Append(reached.catalogue.name(CONTROL), 0, [Entry(None, value)])
+        await reached.producer.deliver([append])
+        return before + 1
+
+
+def activation(trained: Trained, version: int, *, by: str, reason: str | None = None) -> bytes:
+    """Return the control event that puts a fitted model into force from now on."""
+    event = {
+        "event": "churn-model.activated",
+        "event_id": random_name(),
+        "occurred_at": rfc3339(SystemClock().now()),
+        "source": "tierstream",
+        "schema_version": 1,
+        "by": by,
+        "version": version,
+        **msgspec.structs.asdict(trained.fitted.model),
+        "calibration": trained.calibration,
+        "coins": trained.coins,
+    }
+    return msgspec.json.encode(event if reason is None else event | {"reason": reason})
+
+
+def _check_horizon(trained: Trained, era: Era | None) -> None:
+    """Refuse a calibration that was learnt over another horizon than customers are scored over."""
+    if trained.calibration is None or era is None or era.churn is None:
+        return
+    scored_days = round(era.churn.rules.horizon_days)
+    if trained.horizon_days != scored_days:
+        raise CommandFailed(
+            f"the calibration was learnt over {trained.horizon_days} days, but the rulebook in "
+            f"force looks {scored_days} days ahead: fit again with --horizon {scored_days}"
+        )
+
+
+def _check_span(source: Source, cut_day: int, horizon_days: int) -> None:
+    """Refuse a cut after which nothing is known; say where the horizon reaches beyond the data."""
+    last = Calendar.date(source.last_day).isoformat()
+    if source.last_day <= cut_day:
+        latest = Calendar.date(source.last_day - horizon_days).isoformat()
+        raise CommandFailed(
+            f"the last purchase is of {last}, so nothing tells who churned after the cut: give "
+            f"--cut {latest} or earlier"
+        )
+    if source.last_day < cut_day + horizon_days:
+        missing = cut_day + horizon_days - source.last_day
+        err.print(
+            f"Note: the purchases end on {last}, {missing} days before the horizon does; "
+            "whoever would have bought then counts as churned."
+        )

@@ -1,0 +1,181 @@
+"""`tierstream explain`: why each conclusion about a customer is what it is, now or in the past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.tree import Tree
+
+from models.calendar import rfc3339
+from models.decisions import WARNING_REASONS
+from rules.announce_tier import lacks
+from rules.eras import Era
+from rules.explain import Explained, Explanation, explain, missing_for_next
+from rules.judging import Judge
+from rules.tiering import visible_warning
+from rules.view import View
+from streams.commands.asking import CustomerId
+from streams.commands.common import CommandFailed, out, reach, run, settings
+from streams.commands.finding import Found, find, find_past
+from streams.commands.telling import ground, money, told
+from streams.jobs.ahead import Ahead, by_itself
+
+At = Annotated[
+    str | None,
+    typer.Option(help="RFC 3339 with an offset: explain her as she was then, from the log."),
+]
+
+
+def explain_customer(customer_id: CustomerId, at: At = None) -> None:
+    """Explain each conclusion about a customer: every fact, its value and its bound.
+
+    Also what is missing for the next tier, what a running warning says, and what changes by itself.
+    """
+    found = run(_found(customer_id, None if at is None else _instant(at)))
+    say(found, settings().app)
+
+
+def say(found: Found, app: str) -> None:
+    """Print why each conclusion about a customer of an application is what it is.
+
+    Raises:
+        CommandFailed: nothing has been concluded about her, or nothing is any more.
+    """
+    era, judge, now = _concluded(found)
+    tier = judge.state.concluded.tier
+    title = f"{found.customer} at {rfc3339(now)}"
+    title += "" if tier is None else f": {judge.book.tiers[tier].name}"
+    out.print(_tree(title, explain(judge.book, found.state, now, judge.band, era.given)))
+    for line in (*_ways_up(judge, now), *_warning(judge, now)):
+        out.print(line, markup=False)
+    _print_ahead(by_itself(app, found.customer, found.state, era))
+
+
+async def _found(customer_id: str, at: int | None) -> Found:
+    async with reach(settings()) as reached:
+        if at is None:
+            return await find(reached, customer_id)
+        return await find_past(reached, customer_id, at)
+
+
+def _instant(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CommandFailed(
+            f"{text!r} is no instant; write it like 2026-08-02T16:00:00Z, with an offset"
+        )
+    return int(at.timestamp())
+
+
+def _concluded(found: Found) -> tuple[Era, Judge, int]:
+    state, era, now = found.state, found.era, found.position.now
+    if state.moved_to is not None:
+        raise CommandFailed(
+            f"{found.customer} was merged into {state.moved_to}: "
+            f"run `tierstream explain {state.moved_to}`"
+        )
+    if state.erased:
+        raise CommandFailed(f"{found.customer} was erased; nothing is kept that could be explained")
+    if era is None or era.book is None or now is None:
+        raise CommandFailed(
+            f"nothing has been concluded about {found.customer} yet: activate a rulebook with "
+            "`tierstream rules activate FILE`, and let the clock start (`tierstream clock status`)"
+        )
+    return era, Judge(era.book, era.given, state, state.concluded.band), now
+
+
+def _tree(title: str, explanation: Explanation) -> Tree:
+    tree = Tree(escape(title))
+    for tier in explanation.tiers:
+        verdict = "reached" if tier.qualifies else ("held" if tier.held else "not reached")
+        branch = tree.add(f"tier {tier.name}: {verdict}")
+        for rule in (tier.qualify, tier.keep):
+            _add_rule(branch, rule)
+    for dimension in explanation.dimensions:
+        branch = tree.add(escape(f"{dimension.name}: {dimension.category or 'unknown'}"))
+        for each in dimension.evidence:
+            branch.add(escape(ground(each)))
+    tree.add(f"churn risk: {explanation.band or 'too little history'}")
+    for policy in explanation.policies:
+        name = policy.rule.split(".")[1]
+        branch = tree.add(f"policy {name}: {'held' if policy.holds else 'not held'}")
+        for each in policy.evidence:
+            branch.add(escape(ground(each)))
+    return tree
+
+
+def _add_rule(branch: Tree, rule: Explained) -> None:
+    if rule.evidence:
+        part = branch.add(f"{rule.rule.rpartition('.')[2]}: {_truth(rule.holds)}")
+        for each in rule.evidence:
+            part.add(escape(ground(each)))
+
+
+def _ways_up(judge: Judge, now: int) -> Iterator[str]:
+    """Yield what is missing for the next tier."""
+    tier = judge.state.concluded.tier
+    if tier is None:
+        return
+    needs = missing_for_next(
+        View(judge.book, judge.state, now, judge.band, judge.given, tier), tier
+    )
+    if needs is not None:
+        wanted = "; ".join(map(_need, needs["needs"])) or "nothing, it is only a matter of time"
+        yield f"For {needs['tier']} is missing: {wanted}"
+
+
+def _warning(judge: Judge, now: int) -> Iterator[str]:
+    """Yield what a running warning says, and what would avert it."""
+    tier = judge.state.concluded.tier
+    warned = visible_warning(judge.state.concluded.standing)
+    if warned is None or tier is None:
+        return
+    name, reason = judge.book.tiers[tier].name, WARNING_REASONS[warned.reason].replace("_", " ")
+    then, _ = lacks(judge, warned, tier, now)
+    wanted = "; ".join(map(_lack, then)) or "nothing more, if all stays as it is"
+    yield f"Warned ({reason}): {name} ends on {rfc3339(warned.ends_at)}. To keep it: {wanted}"
+
+
+def _print_ahead(ahead: Ahead) -> None:
+    """Say what changes by itself, and when."""
+    if ahead.changes:
+        out.print("Changes by itself, if nothing happens:")
+        for change in ahead.changes:
+            out.print(told(change))
+        return
+    until = "" if ahead.quiet_until is None else f" before {rfc3339(ahead.quiet_until)}"
+    out.print(f"Nothing changes by itself{until}.")
+
+
+def _truth(holds: bool | None) -> str:  # noqa: FBT001 - three-valued
+    return "unknown" if holds is None else ("yes" if holds else "no")
+
+
+def _need(need: dict[str, Any]) -> str:
+    described = dict(need)
+    fact = described.pop("fact", None) or described.pop("expression", "")
+    currency = described.pop("currency", None)
+    parts = []
+    for name, value in described.items():
+        if currency is not None and name.endswith("_minor"):
+            parts.append(f"{name.removesuffix('_minor')} {money(int(value), currency)}")
+        else:
+            parts.append(f"{name} {value}")
+    return f"{fact} ({', '.join(parts)})"
+
+
+def _lack(lack: dict[str, Any]) -> str:
+    """Write a comparison that a tier lacks: what it takes, and what she has."""
+    arguments = ", ".join(f"{name}={value}" for name, value in lack.get("args", {}).items())
+    fact = lack.get("expression") or lack["fact"] + (f"({arguments})" if arguments else "")
+    if "currency" not in lack:
+        return f"{fact} {lack['op']} {lack['need']} (now {lack['have']})"
+    need, have = (money(lack[name], lack["currency"]) for name in ("need_minor", "have_minor"))
+    return f"{fact} {lack['op']} {need} (now {have})"

@@ -1,0 +1,162 @@
+"""`tierstream rules preview`: what a rulebook would do to the customers as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from rules.book import Book
+from streams.commands.books import BookFile, read_book
+from streams.commands.common import err, out, reach, run, settings
+from streams.jobs.census import census
+from streams.jobs.preview import RISK, TIER, Basis, Cell, Matrix, Tally, Way
+
+_PROCESSES_MAX = 4
+_COLUMNS_MAX = 12
+_WAYS_SHOWN = 20
+_SAMPLE = 3
+_SAMPLE_MAX = 100
+
+Sample = Annotated[
+    int, typer.Option(min=0, max=_SAMPLE_MAX, help="How many customers to name per change.")
+]
+
+
+def preview(
+    file: BookFile,
+    sample: Sample = _SAMPLE,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Say where customers would go under a rulebook, and what subscribers would get.
+
+    The rules that workers run are applied to a copy of each customer's state; nothing is written.
+    """
+    text, book = read_book(file)
+    tally = run(_preview(text, sample))
+    if as_json:
+        typer.echo(json.dumps(described(tally), ensure_ascii=False))
+        return
+    say(tally, book)
+
+
+def described(tally: Tally) -> dict[str, Any]:
+    """Return a preview as plain values, for JSON."""
+    return {
+        "customers": tally.customers,
+        "customers_told": tally.told,
+        "outputs": dict(tally.outputs),
+        "requests": [
+            {"kind": kind, "action": action, "count": count}
+            for (kind, action), count in sorted(tally.requests.items())
+        ],
+        "matrices": {
+            name: [
+                {"from": left, "to": entered, "customers": cell.customers, "sample": cell.sample}
+                for (left, entered), cell in matrix.items()
+            ]
+            for name, matrix in tally.matrices.items()
+        },
+    }
+
+
+async def _preview(text: str, sample: int) -> Tally:
+    processes = min(_PROCESSES_MAX, os.cpu_count() or 1)
+    chosen = settings()
+    draft = Basis(chosen.app, now=0, first_tick=None, eras=(), text=text, sample=sample)
+    with _processes(processes) as executor, _progress() as bar:
+        task = bar.add_task("previewing", total=None)
+
+        def show(done: int, whole: int) -> None:
+            bar.update(task, completed=done, total=max(done, whole))
+
+        async with reach(chosen) as reached:
+            partitions = reached.catalogue.partitions
+            return await census(reached.store, partitions, draft, executor, show)
+
+
+def _processes(count: int) -> Executor:
+    # Started anew: a copy of this process would share its connections.
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=err
+    )
+
+
+def _orders(book: Book) -> dict[str, list[str]]:
+    """Return the rulebook's order of tiers, bands and categories, by matrix."""
+    bands = () if book.churn is None else book.churn.names
+    categories = {each.name: [c.name for c in each.categories] for each in book.dimensions}
+    return {TIER: [tier.name for tier in book.tiers], RISK: [*bands], **categories}
+
+
+def say(tally: Tally, book: Book) -> None:
+    """Print a preview: a matrix for each thing in which somebody moves, then what would be told."""
+    out.print(f"Under {book.name} {book.version}, {tally.customers:,} customers:")
+    orders, same = _orders(book), []
+    for name, matrix in tally.matrices.items():
+        if all(left == entered for left, entered in matrix):
+            same.append(name)
+            continue
+        out.print(_table(name, matrix, orders[name]))
+        for line in _samples(matrix):
+            out.print(line)
+    if same:
+        out.print(f"Nobody moves in: {', '.join(same)}")
+    whole = sum(tally.outputs.values())
+    out.print(f"Subscribers would get {whole:,} outputs about {tally.told:,} customers:")
+    for topic, count in tally.outputs.most_common():
+        out.print(f"  {count:>9,}  {topic}")
+    for (kind, action), count in sorted(tally.requests.items()):
+        out.print(f"  {count:>9,}  {kind} {action}")
+
+
+def _table(name: str, matrix: Matrix, order: Sequence[str]) -> Table:
+    """Return a matrix with a row per category left, or a list where that would be too wide.
+
+    What is not in `order` comes last.
+    """
+    places = {category: place for place, category in enumerate(order)}
+
+    def ordered(names: Iterable[str]) -> list[str]:
+        return sorted({*names}, key=lambda name: (places.get(name, len(places)), name))
+
+    rows, columns = ordered(left for left, _ in matrix), ordered(entered for _, entered in matrix)
+    if len(columns) > _COLUMNS_MAX:
+        table = Table("from", "to", "customers", title=escape(name), title_justify="left")
+        for (left, entered), cell in _moves(matrix):
+            table.add_row(escape(left), escape(entered), f"{cell.customers:,}")
+        return table
+    table = Table("from \\ to", title=escape(name), title_justify="left")
+    for column in columns:
+        table.add_column(escape(column), justify="right")
+    for row in rows:
+        cells = (matrix.get((row, column)) for column in columns)
+        table.add_row(
+            escape(row), *("" if cell is None else f"{cell.customers:,}" for cell in cells)
+        )
+    return table
+
+
+def _samples(matrix: Matrix) -> Iterator[str]:
+    for (left, entered), cell in _moves(matrix):
+        if cell.sample:
+            yield escape(f"  {left} → {entered}: such as {', '.join(cell.sample)}")
+
+
+def _moves(matrix: Matrix) -> list[tuple[Way, Cell]]:
+    """Return the largest moves from one category to another."""
+    moves = [(way, cell) for way, cell in matrix.items() if way[0] != way[1]]
+    return sorted(moves, key=lambda move: -move[1].customers)[:_WAYS_SHOWN]

@@ -1,0 +1,42 @@
+"""`tierstream rules test`: play a rulebook's examples, and say what did not come true."""
+
+from __future__ import annotations
+
+from rules.compile import compile_book
+from rules.rehearsal import Rehearsal, unreached
+from rules.rulebook import read
+from streams.commands.books import BookFile, text_of
+from streams.commands.common import CommandFailed, err, out
+
+
+def rehearse(file: BookFile) -> None:
+    """Play a rulebook's examples with the rules that workers run.
+
+    What did not come true is said with the line of its example. What no example reaches is said
+    too: nobody has looked yet at what the rulebook does there.
+    """
+    text = text_of(file)
+    book = compile_book(text, str(file))
+    _, document = read(text, str(file))
+    examples = book.source.examples
+    if not examples:
+        raise CommandFailed(
+            f"{file} has no examples. Write some under `examples:`; the shipped rulebooks show how"
+        )
+    reached: set[str] = set()
+    failed = 0
+    for index, story in enumerate(examples):
+        rehearsal = Rehearsal(text)
+        rehearsal.play(story)
+        for failure in rehearsal.failures:
+            err.print(str(document.finding(("examples", index), failure)), markup=False)
+        failed += bool(rehearsal.failures)
+        reached |= rehearsal.reached
+    for thing in sorted(unreached(book, reached)):
+        out.print(f"no example reaches {thing}")
+    if failed:
+        raise CommandFailed(
+            f"{failed} of {len(examples)} examples of {file} did not come true. Correct the rules, "
+            "or what the examples expect"
+        )
+    out.print(f"all {len(examples)} examples of {file} came true")

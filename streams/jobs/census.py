@@ -1,0 +1,108 @@
+"""A preview of every customer in the store: read page by page, computed in other processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+
+import msgspec
+
+from models.errors import TierstreamError
+from rules.eras import EraRecord
+from streams.jobs.preview import Basis, Tally, previewed
+from streams.ledger import Position
+from streams.store import keys
+from streams.store.port import Store
+
+_PAGE = 1_000
+_PENDING_MAX = 16  # pages that wait to be computed, or are: some megabytes
+
+States = list[tuple[bytes, bytes]]
+
+
+class NothingToPreview(TierstreamError):
+    """The store has no customers yet, or their clock has not started."""
+
+
+async def census(
+    store: Store,
+    partitions: int,
+    draft: Basis,
+    executor: Executor,
+    progress: Callable[[int, int], None] = lambda _done, _whole: None,
+) -> Tally:
+    """Preview all customers; `draft` has what does not depend on the partition.
+
+    `progress` is told how many customers are done, and about how many there are.
+
+    Raises:
+        NothingToPreview: nothing has been concluded about anybody yet.
+        RulesChanged: another rulebook came into force meanwhile.
+        Unavailable: the store does not answer.
+    """
+    loop = asyncio.get_running_loop()
+    bases = {n: await based(store, n, draft) for n in range(partitions)}
+    whole = sum([(await store.view(n, ())).fields for n, basis in bases.items() if basis])
+    tally, pending = Tally(), deque[asyncio.Future[Tally]]()
+
+    async def count() -> None:
+        tally.add(await pending.popleft(), draft.sample)
+        progress(tally.customers, whole)
+
+    for partition, basis in bases.items():
+        if basis is None:
+            continue
+        encoded = msgspec.json.encode(basis)
+        async for states in _pages(store, partition):
+            pending.append(loop.run_in_executor(executor, previewed, encoded, states))
+            if len(pending) >= _PENDING_MAX:
+                await count()
+    while pending:
+        await count()
+    if not tally.customers:
+        raise NothingToPreview(
+            "there is no customer to preview the rulebook with. Do the workers run, and has the "
+            "clock started (`tierstream clock status`)?"
+        )
+    return tally
+
+
+async def based(store: Store, partition: int, draft: Basis) -> Basis | None:
+    """Return what a partition's customers are previewed with; None while its clock stands still."""
+    position, eras = await standing(store, partition)
+    if position is None or position.now is None:
+        return None
+    return msgspec.structs.replace(
+        draft, now=position.now, first_tick=position.first_tick, eras=eras
+    )
+
+
+async def standing(store: Store, partition: int) -> tuple[Position | None, tuple[EraRecord, ...]]:
+    """Return a partition's position, and the eras that it needs, in rising order."""
+    position, book = (await store.view(partition, [keys.POSITION, keys.BOOK])).values
+    slots = msgspec.json.decode(book or b"[]", type=tuple[int, ...])
+    view = await store.view(partition, [keys.era_field(slot) for slot in slots])
+    records = [msgspec.json.decode(each, type=EraRecord) for each in view.values if each]
+    return (
+        None if position is None else msgspec.json.decode(position, type=Position),
+        tuple(sorted(records, key=lambda record: record.number)),
+    )
+
+
+async def _pages(store: Store, partition: int) -> AsyncIterator[States]:
+    """Yield the packed states of a partition, each customer once."""
+    seen: set[bytes] = set()
+    cursor, started = 0, False
+    while cursor or not started:
+        started = True
+        cursor, fields = await store.scan(partition, cursor, _PAGE)
+        states = []
+        for name, packed in fields:
+            customer = keys.customer_of(name)
+            if customer is not None and customer not in seen:
+                seen.add(customer)
+                states.append((customer, packed))
+        if states:
+            yield states

@@ -1,0 +1,44 @@
+"""Eras as readers find them: the newest one that the store holds, and when a model was activated.
+
+For whoever is not the partition's owner; the owner has its ledger.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from rules.eras import EraRecord
+from streams.ledger import Position
+from streams.log.port import Log
+from streams.store import keys
+from streams.store.port import Store
+
+
+async def newest(store: Store, partition: int) -> tuple[EraRecord | None, int | None]:
+    """Return the newest era of a partition and the partition's clock, None where there is none.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
+    position, book = (await store.view(partition, [keys.POSITION, keys.BOOK])).values
+    now = None if position is None else msgspec.json.decode(position, type=Position).now
+    slots = msgspec.json.decode(book or b"[]", type=tuple[int, ...])
+    view = await store.view(partition, [keys.era_field(slot) for slot in slots])
+    records = (msgspec.json.decode(v, type=EraRecord) for v in view.values if v is not None)
+    return max(records, key=lambda record: record.number, default=None), now
+
+
+async def activated_at(log: Log, control_topic: str, era: EraRecord | None) -> int | None:
+    """Return when an era's churn model was activated, in seconds since 1970.
+
+    None for the default model, and where the control topic has forgotten it.
+
+    Raises:
+        Unavailable: the control topic could not be read.
+    """
+    if era is None or era.model is None:
+        return None
+    number, since = era.model.number, None
+    async for records, _ in log.read(control_topic, 0, number, number + 1):
+        since = next((each.timestamp for each in records if each.offset == number), since)
+    return since

@@ -1,0 +1,1 @@
+"""The churn model on real and on simulated customers."""

@@ -1,0 +1,66 @@
+"""Merging: what two customers did, merged, is what one customer did who did all of it."""
+
+from __future__ import annotations
+
+import copy
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import events
+from models.fold import COMPLAINTS_MAX
+from models.merging import merge
+from tests.models.test_fold import (
+    DAY0,
+    LATENESS_DAYS,
+    T0,
+    TODAY,
+    UTC,
+    complaint,
+    folded,
+    happenings,
+    pack,
+    purchase,
+)
+
+lives = st.lists(happenings, max_size=12)
+
+
+@settings(max_examples=300)
+@given(lives, lives)
+def test_two_lives_merged_are_one_life(
+    one: list[events.CustomerEvent], other: list[events.CustomerEvent]
+) -> None:
+    facts = folded(one)
+    merge(facts, folded(other), UTC, TODAY, LATENESS_DAYS)
+    whole = folded([*one, *other])
+    whole.currency = facts.currency  # of whoever bought first; here everybody pays in one
+    assert facts == whole
+    assert pack(facts) == pack(whole)
+
+
+@given(lives)
+def test_an_empty_life_changes_nothing(one: list[events.CustomerEvent]) -> None:
+    facts, nobody = folded(one), folded([])
+    merge(facts, folded([]), UTC, TODAY, LATENESS_DAYS)
+    merge(nobody, folded(one), UTC, TODAY, LATENESS_DAYS)
+    assert facts == nobody == folded(one)
+
+
+def test_amounts_in_another_currency_are_counted_beside() -> None:
+    facts = folded([purchase(T0, 500)])
+    merge(facts, folded([purchase(T0, 700, currency="USD")]), UTC, TODAY, LATENESS_DAYS)
+    assert (facts.currency, facts.net_minor, facts.orders) == ("EUR", [500], [2])
+    assert facts.series["net:USD"] == ([DAY0], [700])
+
+
+def test_no_more_complaints_are_kept_than_one_customer_may_have() -> None:
+    many = [complaint(T0 + i, key=f"k{i}") for i in range(COMPLAINTS_MAX)]
+    more = [complaint(T0 + i, key=f"m{i}") for i in range(COMPLAINTS_MAX)]
+    facts, other = folded(many), folded(more)
+    before = copy.deepcopy(other)
+    merge(facts, other, UTC, TODAY, LATENESS_DAYS)
+    assert len(facts.complaints) == COMPLAINTS_MAX
+    assert sum(facts.series[name][1][0] for name in facts.series if name.startswith("c:")) == len(
+        before.complaints
+    )

@@ -1,0 +1,172 @@
+"""The lint: what is hardly meant is refused, or advised against, with file, line and hint."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules.compile import compile_book
+from tests.rules.test_check import refused
+
+HEAD = """\
+rulebook: shop
+version: 1
+zone: UTC
+currency: GBP
+personal: [age]
+parameters:
+  some: {value: 100, unit: GBP, why: test}
+  much: {value: 200, unit: GBP, why: test}
+  more: {value: 300, unit: GBP, why: test}
+  few: {value: 2, unit: orders, why: test}
+  often: {value: 5, unit: orders, why: test}
+  enough: {value: 50, unit: score, why: test}
+"""
+LADDER = "tiers: {ladder: [{name: base}, {name: good, qualify: orders() > 0}]}\n"
+CASES = "dimensions:\n  d:\n    %s:\n"
+
+
+def cases(construct: str, *whens: str, otherwise: bool = True) -> str:
+    lines = [f'      - {{name: c{i}, when: "{when}"}}\n' for i, when in enumerate(whens)]
+    last = ["      - {name: rest, otherwise: true}\n"] if otherwise else []
+    return HEAD + LADDER + CASES % construct + "".join([*lines, *last])
+
+
+def ladder(*tiers: str, timing: str = "") -> str:
+    lines = "".join(f"    - {{{tier}}}\n" for tier in ("name: base", *tiers))
+    return HEAD + f"tiers:\n{timing}  ladder:\n{lines}"
+
+
+@pytest.mark.parametrize(
+    ("whens", "place"),
+    [
+        (("spend(days=90) >= some", "spend(days=90) >= much"), 1),
+        (("orders() > 0", "orders() >= few and spend() > some"), 1),
+        (("orders() > 0 or spend() > some", "spend() > much"), 1),
+        (("spend() < much", "spend() >= much", "orders() > 0"), 2),
+        (("spend() <= much", "spend() > some"), 2),  # the two leave nothing for the rest
+        (("orders() >= 0",), 1),
+        (("profile.industry in ('a', 'b')", "profile.industry == 'a'"), 1),
+        (("profile.industry != 'a'", "profile.industry == 'a'"), 2),
+    ],
+)
+def test_a_case_that_can_never_win(whens: tuple[str, ...], place: int) -> None:
+    message = refused(cases("first_match", *whens))
+    assert message.startswith(f"shop.yaml:{17 + place}: "), message
+    assert "can never win" in message
+    assert "put the narrower case first" in message
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "spend() > much and spend() < some",
+        "spend() < 0",
+        "return_ratio() > 1",
+        "profile.industry == 'a' and profile.industry == 'b'",
+        "orders() > few and orders() <= few",
+    ],
+)
+def test_what_can_never_be_true(when: str) -> None:
+    assert "shop.yaml:17: this can never be true" in refused(cases("first_match", when))
+    group = f'groups:\n  g: "{when}"\n'
+    assert "shop.yaml:15: this can never be true" in refused(HEAD + LADDER + group)
+    policy = f'policies:\n  p: {{while: "{when}"}}\n'
+    assert "shop.yaml:15: this can never be true" in refused(HEAD + LADDER + policy)
+    action = f'actions:\n  a: {{every: 9d, while: "{when}"}}\n'
+    assert "shop.yaml:15: this can never be true" in refused(HEAD + LADDER + action)
+    tier = f'name: good, qualify: "{when}"'
+    assert "this can never be true" in refused(ladder(tier))
+
+
+@pytest.mark.parametrize(
+    "whens",
+    [
+        ("spend(days=90) >= much", "spend(days=90) >= some"),
+        ("orders() == 0", "days_since_purchase() > 1"),
+        ("spend() >= some", "orders() > few"),
+        ("nps() > 0", "nps() < 0"),
+        ("spend() > some and orders() < often", "orders() < often"),
+        ("spend(days=90) >= some", "spend(days=30) >= some"),
+        ("spend() != some", "spend() == some"),
+    ],
+)
+def test_cases_that_can_win_pass(whens: tuple[str, ...]) -> None:
+    assert compile_book(cases("first_match", *whens)).warnings == ()
+
+
+def test_an_overlap_of_two_cases_is_advised_against() -> None:
+    first, second = "spend() >= some and spend() < more", "spend() >= much"
+    (warning,) = compile_book(cases("first_match", first, second), "shop.yaml").warnings
+    assert (warning.file, warning.line) == ("shop.yaml", 18)
+    assert warning.what == "`c1` and `c0` overlap on spend(); `c0` wins there"
+    assert "ends" in warning.hint
+
+
+def test_a_gap_between_ranges_is_advised_against() -> None:
+    whens = "spend() < some", "spend() >= much"
+    (warning,) = compile_book(cases("all_matches", *whens, otherwise=False)).warnings
+    assert "between 10000 and 20000 of spend() no category holds" in warning.what
+    assert compile_book(cases("all_matches", *whens)).warnings == ()
+
+
+def test_a_tier_that_is_skipped_by_everybody() -> None:
+    message = refused(
+        ladder("name: silver, qualify: spend() >= much", "name: gold, qualify: spend() >= some")
+    )
+    assert message.startswith("shop.yaml:16: whoever reaches `silver` reaches `gold` at once")
+
+
+def test_a_tier_that_is_harder_to_keep_than_to_reach() -> None:
+    tier = 'name: silver, qualify: "spend() >= some and orders() > 0", keep: spend() >= much'
+    assert "shop.yaml:16: `keep` asks for more than `qualify`: spend()" in refused(ladder(tier))
+
+
+def test_one_step_needs_time_in_the_middle() -> None:
+    tiers = "name: silver, qualify: spend() >= some", "name: gold, qualify: spend() >= much"
+    message = refused(ladder(*tiers, timing="  downgrade: one_step\n"))
+    assert message.startswith("shop.yaml:17: under `one_step`, who falls to `silver`")
+    slow = (tiers[0] + ", grace: 7d", tiers[1])
+    assert compile_book(ladder(*slow, timing="  downgrade: one_step\n")).timing.downgrade
+
+
+def test_a_refund_in_grace_is_advised_against() -> None:
+    tier = "name: silver, qualify: spend() >= some, grace: 7d"
+    (warning,) = compile_book(ladder(tier, timing="  refund: grace\n")).warnings
+    assert "send it back" in warning.what
+    assert compile_book(ladder(tier)).warnings == ()
+
+
+def test_a_tier_on_a_spendable_balance_is_advised_against() -> None:
+    (warning,) = compile_book(
+        ladder("name: silver, qualify: score.points_balance >= enough")
+    ).warnings
+    assert "who redeems points would lose it" in warning.what
+    assert compile_book(ladder("name: silver, qualify: score.model >= enough")).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["happened('purchase')", "happened('engagement') or entered(tier, 'good')"],
+)
+def test_an_action_at_every_event_is_refused(when: str) -> None:
+    action = f'actions:\n  call: {{when: "{when}"}}\n'
+    assert "shop.yaml:15: `call` would be asked for at every event" in refused(
+        HEAD + LADDER + action
+    )
+    calm = f'actions:\n  call: {{when: "{when}", cooldown: 30d}}\n'
+    assert compile_book(HEAD + LADDER + calm).actions[0].momentary
+
+
+def test_personal_attributes_are_declared() -> None:
+    text = cases("first_match", "profile.gender == 'female'", "age() > 1")
+    message = refused(text)
+    assert "shop.yaml:17: profile.gender is personal" in message
+    assert "add `personal: [gender]`" in message
+    assert compile_book(text.replace("[age]", "[age, gender]")).warnings == ()
+    assert "is no personal attribute" in refused(text.replace("[age]", "[ages]"))
+
+
+def test_too_many_rules() -> None:
+    groups = "".join(f"  g{i}: orders() > 0\n" for i in range(200))
+    message = refused(HEAD + LADDER + "groups:\n" + groups)
+    assert "shop.yaml:1: the rulebook has 202 rules; 200 are allowed" in message

@@ -1,0 +1,120 @@
+"""What `tierstream explain` says of a customer, now and of a past instant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from models import events
+from models.calendar import rfc3339
+from streams.commands.common import CommandFailed
+from streams.commands.explaining import say
+from streams.commands.finding import Found
+from streams.jobs.hindsight import as_of
+from streams.log.port import Entry
+from tests.rules.driving import GOLD, GRACED, activation, book
+from tests.streams.test_partition import Place, purchase
+from tests.streams.test_preview import tick
+
+DAY_S = 86_400
+START = 1_700_006_400  # a day's beginning in UTC
+BOOK = book(tiers=(GRACED, GOLD))
+
+
+def place(*more: Entry) -> Place:
+    """Anna buys twice on the first days, and then no more."""
+    made = Place()
+    made.append(
+        tick(START),
+        Entry(None, events.encode(activation(0, BOOK))),
+        purchase(1, occurred_at=START - 60),
+        tick(START + DAY_S),
+        purchase(2, occurred_at=START + DAY_S - 60),
+        *more,
+        tick(START + 60 * DAY_S),
+    )
+    return made
+
+
+async def found(made: Place, days: int) -> Found:
+    seen = await as_of(made.log, "test", 1, "anna", START + days * DAY_S)
+    return Found("anna", seen.partition, seen.position, seen.state, seen.era)
+
+
+async def said(days: int, capsys: pytest.CaptureFixture[str]) -> str:
+    say(await found(place(), days), "test")
+    return capsys.readouterr().out
+
+
+async def test_tiers_dimensions_and_what_is_missing_are_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = await said(2, capsys)
+    assert shown.startswith(f"anna at {rfc3339(START + 2 * DAY_S)}: silver\n")
+    assert "tier silver: reached" in shown
+    assert "tier gold: not reached" in shown
+    assert "orders(days=9) 2 >= 2" in shown
+    assert "buyer: active" in shown
+    assert "For gold is missing: spend (days 14, missing EUR 98.00)" in shown
+
+
+async def test_what_comes_by_itself_is_told_with_its_day(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = await said(2, capsys)
+    ahead = shown.partition("Changes by itself, if nothing happens:\n")[2].splitlines()
+    days = [line[:10] for line in ahead]
+    assert days == sorted(days)
+    assert any("buyer: active → quiet" in line for line in ahead)
+    assert any("silver at risk: set" in line for line in ahead)
+
+
+async def test_a_running_warning_says_until_when_and_what_averts_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = await said(9, capsys)
+    assert "tier silver: not reached" in shown
+    assert "Warned (keep failed): silver ends on" in shown
+    assert "To keep it: orders(days=9) >= 2 (now 0)" in shown
+
+
+async def test_when_all_has_happened_nothing_comes_by_itself(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = await said(60, capsys)
+    assert "Warned" not in shown
+    assert shown.endswith("Nothing changes by itself.\n")
+
+
+async def test_money_that_is_missing_is_told_as_money(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    graced = f"{GOLD}\n      grace: 3d"
+    made = Place()
+    made.append(
+        tick(START),
+        Entry(None, events.encode(activation(0, book(tiers=(graced,))))),
+        purchase(1, occurred_at=START - 60, net_amount_minor=12_000),
+        tick(START + 60 * DAY_S),
+    )
+    say(await found(made, 14), "test")
+    shown = capsys.readouterr().out
+    assert "To keep it: spend(days=14) >= EUR 60.00 (now EUR 0.00)" in shown
+
+
+async def test_who_was_merged_or_erased_is_not_explained() -> None:
+    fields: dict[str, Any] = {"source": "crm", "occurred_at": START + DAY_S, "event_id": "x"}
+    erased = events.CustomerErased(**fields, basis="request")
+    merged = events.CustomersMerged(**fields, absorbed="anna", survivor="bert", by="kim")
+    for event, message in ((erased, "was erased"), (merged, "tierstream explain bert")):
+        made = place(Entry(b"anna", events.encode(event)))
+        with pytest.raises(CommandFailed, match=message):
+            say(await found(made, 30), "test")
+
+
+async def test_before_the_first_rulebook_it_is_said_what_to_do() -> None:
+    made = Place()
+    made.append(purchase(1, occurred_at=START - 60), tick(START), tick(START + 9 * DAY_S))
+    with pytest.raises(CommandFailed, match="rules activate FILE"):
+        say(await found(made, 1), "test")

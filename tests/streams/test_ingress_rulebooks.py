@@ -1,0 +1,35 @@
+"""Ingress and rulebooks: what is activated means the same for every worker."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules import catalog
+from tests.streams.test_ingress import CONTROL, Rig, control, headers, records
+
+
+async def test_a_rulebook_that_depends_on_the_worker_is_refused() -> None:
+    """What it includes would be another text in another version."""
+    rig = Rig()
+    including = catalog.text("retail").replace(
+        "currency: GBP\n", "currency: GBP\ninclude: [points]\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalog, "NAMES", (*catalog.NAMES, "points"))
+        patch.setattr(catalog, "text", {"points": _POINTS}.__getitem__)
+        book = control("rulebook.activated", name="retail", version=1, text=including)
+        await rig.ingress.handle(CONTROL, 0, records([book]))
+    assert await rig.logged() == []
+    (letter,) = await rig.held(f"{CONTROL}.dlq")
+    assert b"which writes them out" in headers(letter)["dlq.message"]
+
+
+_POINTS = """
+rulebook: points
+version: 1
+zone: Europe/London
+currency: GBP
+parameters: {enough: {value: 3, unit: orders, why: a test}}
+measures: {bought: orders(days=90)}
+tiers: {ladder: [{name: all}]}
+"""

@@ -1,0 +1,210 @@
+"""A preview counts exactly what an activation then does, and leaves no trace."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+
+from models import events
+from rules.compile import compile_book
+from streams.commands.previewing import described, say
+from streams.jobs.census import NothingToPreview, based, census
+from streams.jobs.preview import Basis, Preview, RulesChanged, Tally
+from streams.log.port import Entry
+from streams.partition import Partition
+from streams.store import keys
+from streams.topics import OUTPUTS, TIER_CURRENT
+from tests.rules.driving import GOLD, SILVER, activation, book
+from tests.streams.test_partition import NOW, Place, purchase
+
+DAY_S = 86_400
+WHO = (b"anna", b"bert", b"carl", b"dora")
+HARDER = book(2, gold=(500, 400))
+
+
+def tick(t: int) -> Entry:
+    return Entry(None, events.encode(events.Tick(t=t)))
+
+
+def draft(text: str, sample: int = 3) -> Basis:
+    return Basis("test", now=0, first_tick=None, eras=(), text=text, sample=sample)
+
+
+async def shop(text: str | None = None) -> tuple[Place, Partition]:
+    """Four customers of different spend, concluded under a first rulebook."""
+    place = Place()
+    place.append(tick(NOW - 2 * DAY_S))
+    if text is not None:
+        place.append(Entry(None, events.encode(activation(0, text))))
+    for number, who in enumerate(WHO):
+        place.append(purchase(number, who, net_amount_minor=number * 20_000, occurred_at=NOW - 60))
+        place.append(purchase(number + 10, who, net_amount_minor=100, occurred_at=NOW - 50))
+    place.append(tick(NOW))
+    return place, await rested(place)
+
+
+async def rested(place: Place) -> Partition:
+    partition = await place.taken()
+    await place.feed(partition)
+    while not partition.settled:
+        await partition.work_ahead()
+    return partition
+
+
+async def previewed(place: Place, text: str, sample: int = 3) -> Tally:
+    with ThreadPoolExecutor(1) as executor:
+        return await census(place.store, 1, draft(text, sample), executor)
+
+
+async def published(place: Place) -> Counter[str]:
+    return Counter({t: len(await place.records(t)) for t in (*OUTPUTS, TIER_CURRENT)})
+
+
+async def test_what_is_previewed_is_what_an_activation_says() -> None:
+    place, _ = await shop(book())
+    before = await published(place)
+    tally = await previewed(place, HARDER)
+    assert await published(place) == before
+    place.append(Entry(None, events.encode(activation(1, HARDER))))
+    await rested(place)
+    assert tally.outputs == await published(place) - before
+    assert (tally.customers, tally.told) == (4, 1)
+    ways = {way: sorted(cell.sample) for way, cell in tally.matrices["tier"].items()}
+    assert ways.pop(("gold", "silver")) == ["bert"]
+    assert ways == {("silver", "silver"): ["anna"], ("gold", "gold"): ["carl", "dora"]}
+
+
+async def test_nothing_moves_under_the_rulebook_in_force() -> None:
+    place, _ = await shop(book())
+    tally = await previewed(place, book())
+    assert not tally.outputs
+    assert all(left == entered for matrix in tally.matrices.values() for left, entered in matrix)
+
+
+async def test_before_the_first_rulebook_everybody_joins() -> None:
+    place, _ = await shop()
+    tally = await previewed(place, book())
+    assert tally.told == len(WHO)
+    assert {left for left, _ in tally.matrices["tier"]} == {"(new)"}
+    place.append(Entry(None, events.encode(activation(0, book()))))
+    await rested(place)
+    assert tally.outputs == await published(place)
+
+
+async def test_a_new_name_is_no_move() -> None:
+    place, _ = await shop(book())
+    golden = GOLD.replace("name: gold", "name: golden\n      was: [gold]")
+    renamed = book(2, tiers=(SILVER, golden)).replace("buyer:", "habit:\n    was: [buyer]", 1)
+    tally = await previewed(place, renamed)
+    assert not tally.outputs
+    assert ("golden", "golden") in tally.matrices["tier"]
+    assert list(tally.matrices["habit"]) == [("active", "active")]
+
+
+async def test_the_sample_has_the_size_asked_for_and_is_the_same_again() -> None:
+    place, _ = await shop(book())
+    once, again = await previewed(place, HARDER, 1), await previewed(place, HARDER, 1)
+    assert described(once) == described(again)
+    assert all(len(c.sample) == 1 for m in once.matrices.values() for c in m.values())
+    none = await previewed(place, HARDER, 0)
+    assert not any(cell.sample for matrix in none.matrices.values() for cell in matrix.values())
+
+
+async def test_pages_add_up_to_the_whole() -> None:
+    place, _ = await shop(book())
+    basis = await based(place.store, 0, draft(HARDER, 2))
+    assert basis is not None
+    _, fields = await place.store.scan(0, 0, 100)
+    states = [(who, packed) for name, packed in fields if (who := keys.customer_of(name))]
+    preview = Preview(basis)
+    added = Tally()
+    for state in states:
+        added.add(preview.take([state]), 2)
+    whole = preview.take(states)
+    assert described(added) == described(whole)
+
+
+async def test_matrices_stand_in_the_order_of_the_rulebook(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    place, _ = await shop(book())
+    say(await previewed(place, HARDER), compile_book(HARDER))
+    shown = capsys.readouterr().out
+    assert shown.startswith("Under driven 2, 4 customers:\ntier\n")
+    lines = [line for line in shown.splitlines() if line.startswith("│")]
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
+    assert rows == [["silver", "1", ""], ["gold", "1", "2"]]
+    assert "  gold → silver: such as bert\n" in shown
+    assert "Nobody moves in: churn.risk, buyer\n" in shown
+    assert "Subscribers would get 2 outputs about 1 customers:" in shown
+
+
+async def test_policies_that_would_start_are_counted() -> None:
+    place, _ = await shop(book())
+    text = book(2) + "policies:\n  desk: {while: \"tier == 'gold'\"}\n"
+    tally = await previewed(place, text)
+    assert tally.requests == {("start", "desk"): 3}
+    assert described(tally)["requests"] == [{"kind": "start", "action": "desk", "count": 3}]
+
+
+def more(version: int, dimension: str) -> str:
+    """Return a rulebook with one more dimension."""
+    entry = f"dimensions:\n  more:\n    {dimension}\n"
+    return book(version).replace("dimensions:\n", entry, 1)
+
+
+def several(version: int, fact: str) -> str:
+    """Return a rulebook with a dimension of which several categories hold."""
+    return more(
+        version,
+        f'all_matches: [{{name: buys, when: "{fact} > 0"}}, '
+        '{name: spends, when: "spend(days=9) > 0"}, {name: none, otherwise: true}]',
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [
+        (several(2, "orders(days=9)"), ("(new)", "buys, spends")),
+        (more(2, "value_of: profile.occupation"), ("(new)", "unknown")),
+    ],
+)
+async def test_every_kind_of_dimension_has_a_matrix(text: str, way: tuple[str, str]) -> None:
+    place, _ = await shop(book())
+    (cell,) = [
+        (way, c.customers) for way, c in (await previewed(place, text)).matrices["more"].items()
+    ]
+    assert cell == (way, len(WHO))
+
+
+async def test_of_several_categories_each_is_a_way_of_its_own() -> None:
+    place, _ = await shop(several(1, "orders(days=9)"))
+    matrix = (await previewed(place, several(2, "complaints(days=9)"))).matrices["more"]
+    ways = {way: cell.customers for way, cell in matrix.items()}
+    assert ways == {("buys", "–"): len(WHO), ("spends", "spends"): len(WHO)}
+
+
+async def test_what_came_into_force_meanwhile_is_noticed() -> None:
+    place, _ = await shop(book())
+    basis = await based(place.store, 0, draft(HARDER))
+    assert basis is not None
+    place.append(Entry(None, events.encode(activation(1, HARDER))))
+    await rested(place)
+    _, fields = await place.store.scan(0, 0, 100)
+    states = [(who, packed) for name, packed in fields if (who := keys.customer_of(name))]
+    with pytest.raises(RulesChanged, match="run it again"):
+        Preview(basis).take(states)
+
+
+async def test_an_empty_store_is_said_to_be_empty() -> None:
+    with pytest.raises(NothingToPreview, match="clock status"):
+        await previewed(Place(), book())
+
+
+async def test_a_basis_survives_the_way_to_another_process() -> None:
+    place, _ = await shop(book())
+    basis = await based(place.store, 0, draft(HARDER))
+    assert msgspec.json.decode(msgspec.json.encode(basis), type=Basis) == basis
