@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from models.customer import Asked
 from models.events import Complaint
 from models.ids import short_hash
-from rules.judging import days_later
+from rules.tiers.judging import days_later
 
 if TYPE_CHECKING:
     from models.calendar import Calendar

@@ -14,9 +14,9 @@ from rules.acting import Request, asked
 from rules.announce_churn import churn_changed
 from rules.announce_tier import lacks, tier_changed, warning
 from rules.envelope import ACTION, SEGMENT, Envelope, Trigger, enveloped
-from rules.tiering import Outcome, visible_warning
+from rules.explanation.view import View
+from rules.tiers.tiering import Outcome, visible_warning
 from rules.timers import outlook
-from rules.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rules.announce_tier import Missing
     from rules.book import Book, Dimension
     from rules.eras import Carried, Era
-    from rules.judging import Judge
+    from rules.tiers.judging import Judge
 
 
 class Change(NamedTuple):

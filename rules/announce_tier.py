@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from models.calendar import rfc3339
 from models.decisions import WARNING_REASONS, OverrideRef, Rank, TierChanged, TierWarning
 from rules.envelope import TIER, WARNING
-from rules.explain import evidence, missing, missing_for_next
-from rules.judging import eve, next_review
-from rules.own_tier import OVERRIDE_ENDING, highest, place
-from rules.view import View
+from rules.explanation.explain import evidence, missing, missing_for_next
+from rules.explanation.view import View
+from rules.tiers.judging import eve, next_review
+from rules.tiers.own_tier import OVERRIDE_ENDING, highest, place
 
 if TYPE_CHECKING:
     from models.customer import CustomerState, Override, Warned
     from models.decisions import Outlook, TierReason
     from rules.announce import Change
     from rules.envelope import Envelope
-    from rules.judging import Judge
-    from rules.tiering import Move
+    from rules.tiers.judging import Judge
+    from rules.tiers.tiering import Move
 
 Missing = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 

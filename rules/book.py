@@ -10,10 +10,10 @@ from models.calendar import Calendar
 from models.churn_model import RiskModel
 from models.customer import CustomerState
 from models.events import CustomerEvent, RfmCutsActivated
-from rules.checked import Rules
-from rules.document import Finding
-from rules.entries import Rulebook
-from rules.tree import Value
+from rules.language.checked import Rules
+from rules.language.document import Finding
+from rules.language.entries import Rulebook
+from rules.language.tree import Value
 
 LOWEST_BAND = "low"
 

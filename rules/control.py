@@ -19,9 +19,9 @@ from models.events import (
 )
 from rules.admission import Refusal
 from rules.announce_tier import lacks
-from rules.judging import Judge
-from rules.own_tier import Foreseen
-from rules.tiering import visible_warning
+from rules.tiers.judging import Judge
+from rules.tiers.own_tier import Foreseen
+from rules.tiers.tiering import visible_warning
 
 if TYPE_CHECKING:
     from models.customer import CustomerState

@@ -14,7 +14,7 @@ from models.customer import Conclusions, CustomerState
 from models.decisions import ActionRequested, Rank, TierChanged
 from models.events import CustomersMerged
 from rules.envelope import ACTION, TIER, Envelope, enveloped
-from rules.tiering import visible_warning
+from rules.tiers.tiering import visible_warning
 
 if TYPE_CHECKING:
     from models.decisions import AnyDecision

@@ -14,9 +14,9 @@ from rules.acting import Marks, Occasion, act, next_turn
 from rules.announce import Change, announce
 from rules.churn_risk import assess, step
 from rules.control import is_on_hold
-from rules.judging import Judge, Judged
-from rules.own_tier import Scene
-from rules.tiering import NOTHING, is_quiet, settle, wakes
+from rules.tiers.judging import Judge, Judged
+from rules.tiers.own_tier import Scene
+from rules.tiers.tiering import NOTHING, is_quiet, settle, wakes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

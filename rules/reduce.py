@@ -37,8 +37,8 @@ from rules.ending import end
 from rules.envelope import Trigger
 from rules.eras import LATENESS_DAYS, carry_over
 from rules.evaluate import Subject, evaluate
-from rules.judging import Judge
 from rules.merger import arrive, depart
+from rules.tiers.judging import Judge
 from rules.timers import look_at, timer_kind
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ from zlib import crc32
 
 from models.calendar import rfc3339
 from models.decisions import Outlook
-from rules import tiering
 from rules.acting import next_turn
 from rules.churn_risk import has_stepped, score_at, standing
+from rules.tiers import tiering
 
 if TYPE_CHECKING:
     from models.customer import CustomerState
     from rules.book import Book
     from rules.churn_risk import Scale
-    from rules.judging import Judge
+    from rules.tiers.judging import Judge
 
 SPREAD_S = 6 * 3600
 _QUARTER_S = 900

@@ -20,8 +20,8 @@ from typing import Protocol
 from models.errors import BadEvent, BadRulebook, Reason
 from models.events import EraChange, RulebookActivated, encode
 from models.wire import TOPICS, TopicTypes, accept
-from rules.compile import compile_book
-from rules.include import standalone
+from rules.compiler.compile import compile_book
+from rules.language.include import standalone
 from streams import outputs
 from streams.batch import MARK_HEADER
 from streams.clock import Clock

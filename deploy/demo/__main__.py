@@ -26,7 +26,7 @@ from deploy.local.services import Services, local_services
 from models.calendar import calendar
 from models.errors import TierstreamError
 from rules import catalog
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 from streams.commands.common import quieten
 from streams.commands.ruling import activation
 from streams.errors import Unavailable

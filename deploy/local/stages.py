@@ -49,7 +49,8 @@ CHECKS = (
 
 TESTS = (
     Stage("simulation", (_PYTHON, "-m", "tests.simulation", "--seeds", "2000"), 600),
-    Stage("connected tests", (*_PYTEST, "-m", "connected or long"), 1200),
+    Stage("long tests", (*_PYTEST, "-n", "auto", "-m", "long and not connected"), 600),
+    Stage("connected tests", (*_PYTEST, "-m", "connected"), 900),
     Stage("demo", (_PYTHON, "-m", "deploy.demo", "--events", "20000", "--json"), 300),
     Stage("bench", (_PYTHON, "-m", "tests.bench", "--quick", "--json"), 480),
     Stage("faults", (_PYTHON, "-m", "tests.faults", "--quick", "--json"), 900),

@@ -22,11 +22,11 @@ in `VOCABULARY`.
 
 from __future__ import annotations
 
-from rules.arguments import LIST_ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from rules.facts import complaints, engagement, feedback, habits  # noqa: F401  # they enter facts
+from rules.facts.arguments import LIST_ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from rules.facts.profile import PERSONAL, attributes, lookup
 from rules.facts.sales import trade
-from rules.vocabulary import VOCABULARY
+from rules.facts.vocabulary import VOCABULARY
 
 __all__ = [
     "LIST_ATTRIBUTES",

@@ -6,10 +6,10 @@ from models.buckets import Series, total_within
 from models.calendar import Calendar, Span
 from models.customer import Facts
 from models.fold import COMPLAINT_TYPES
-from rules import cases
+from rules.facts import cases
 from rules.facts.habits import since
 from rules.facts.sales import total
-from rules.vocabulary import Unit, fact
+from rules.facts.vocabulary import Unit, fact
 
 
 @fact(Unit.COMPLAINTS, "falls", source=cases.complaint_buckets, reads="complaints")

@@ -6,10 +6,10 @@ from models.buckets import Series
 from models.calendar import Calendar, Span
 from models.customer import Facts
 from models.fold_cases import RELATIONS
-from rules.arguments import Argument
+from rules.facts.arguments import Argument
 from rules.facts.habits import since
 from rules.facts.sales import named, total
-from rules.vocabulary import Unit, fact
+from rules.facts.vocabulary import Unit, fact
 
 _THOUSANDTHS = 1_000
 

@@ -10,10 +10,10 @@ from models.calendar import Calendar, Span
 from models.customer import Facts, FeedbackCase
 from models.fold import METRICS, POLARITIES
 from models.fold_cases import KINDS
-from rules import cases
-from rules.arguments import Argument
+from rules.facts import cases
+from rules.facts.arguments import Argument
 from rules.facts.sales import total
-from rules.vocabulary import Unit, fact
+from rules.facts.vocabulary import Unit, fact
 
 # The lowest answer of a metric, and how many steps there are to the highest.
 _SCALES = {"csat": (1, 4), "nps": (0, 10), "ces": (1, 6), "stars": (1, 4)}

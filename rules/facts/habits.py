@@ -9,9 +9,9 @@ from math import sqrt
 from models.buckets import Series, within
 from models.calendar import Calendar, Span
 from models.customer import Facts
+from rules.facts.joining import joined_day
 from rules.facts.sales import named
-from rules.joining import joined_day
-from rules.vocabulary import Unit, fact
+from rules.facts.vocabulary import Unit, fact
 
 _LEAST = 4  # values from which a variation can be told
 

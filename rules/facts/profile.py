@@ -11,10 +11,10 @@ from typing import Any
 
 from models.calendar import Calendar, anniversary
 from models.customer import Facts
-from rules.arguments import CUSTOM, MONEY_ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
+from rules.facts.arguments import CUSTOM, MONEY_ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from rules.facts.habits import since
-from rules.joining import profile_day
-from rules.vocabulary import VOCABULARY, FactSpec, Read, Unit, fact
+from rules.facts.joining import profile_day
+from rules.facts.vocabulary import VOCABULARY, FactSpec, Read, Unit, fact
 
 # The consent that an attribute rests on: where it is withdrawn, the attribute is unknown.
 PERSONAL = {"birth_date": "profiling", "culture": "sensitive", "gender": "profiling"}

@@ -13,10 +13,10 @@ from models.buckets import Series, total_within, within
 from models.calendar import Calendar, Span
 from models.customer import Facts
 from models.fold_sales import CHANNELS
-from rules.arguments import Argument
-from rules.cases import EMPTY
-from rules.vocabulary import Unit, fact
-from rules.windows import LIFE
+from rules.facts.arguments import Argument
+from rules.facts.cases import EMPTY
+from rules.facts.vocabulary import Unit, fact
+from rules.facts.windows import LIFE
 
 Names: TypeAlias = str | tuple[str, ...]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rules.book import Book
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 from streams.commands.common import CommandFailed
 
 BookFile = Annotated[Path, typer.Argument(help="A rulebook in YAML.")]

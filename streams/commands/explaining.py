@@ -14,10 +14,10 @@ from models.calendar import rfc3339
 from models.decisions import WARNING_REASONS
 from rules.announce_tier import lacks
 from rules.eras import Era
-from rules.explain import Explained, Explanation, explain, missing_for_next
-from rules.judging import Judge
-from rules.tiering import visible_warning
-from rules.view import View
+from rules.explanation.explain import Explained, Explanation, explain, missing_for_next
+from rules.explanation.view import View
+from rules.tiers.judging import Judge
+from rules.tiers.tiering import visible_warning
 from streams.commands.asking import CustomerId
 from streams.commands.common import CommandFailed, out, reach, run, settings
 from streams.commands.finding import Found, find, find_past

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rules.compile import compile_book
-from rules.rehearsal import Rehearsal, unreached
-from rules.rulebook import read
+from rules.compiler.compile import compile_book
+from rules.examples.rehearsal import Rehearsal, unreached
+from rules.language.rulebook import read
 from streams.commands.books import BookFile, text_of
 from streams.commands.common import CommandFailed, err, out
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from models.calendar import Calendar, rfc3339
 from models.money import MINOR_DIGITS
-from rules.rfm import LABELS
+from rules.facts.rfm import LABELS
 from streams.clock import SystemClock, random_name
 from streams.commands.common import err, out, reach, run, settings
 from streams.jobs.rfm import Recut

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from rules import facts
 from rules.book import Book
-from rules.coverage import coverage
-from rules.include import standalone
-from rules.vocabulary import FactSpec
+from rules.examples.coverage import coverage
+from rules.facts.vocabulary import FactSpec
+from rules.language.include import standalone
 from streams.clock import SystemClock, random_name
 from streams.commands import changing, previewing, rehearsing
 from streams.commands.books import BookFile, read_book, summary

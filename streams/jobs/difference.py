@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
-from rules.entries import Named, ParameterEntry, Rulebook
+from rules.language.entries import Named, ParameterEntry, Rulebook
 
 Kind: TypeAlias = Literal["added", "removed", "renamed", "changed"]
 Said: TypeAlias = Mapping[str, str]

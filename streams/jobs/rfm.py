@@ -11,9 +11,9 @@ from models.customer import Facts, unpack
 from models.errors import TierstreamError
 from models.rfm import GRADES, Habits, RfmCuts, cuts_of
 from rules.eras import Era, EraRecord
+from rules.facts.rfm import SEGMENTS, segment
 from rules.facts.sales import orders, spend
-from rules.rfm import SEGMENTS, segment
-from rules.windows import LIFE
+from rules.facts.windows import LIFE
 from streams.store import keys
 from streams.store.port import Store
 from streams.stored_eras import newest
@@ -30,8 +30,8 @@ class TooFewBuyers(TierstreamError):
 class Recut:
     """New cuts and what they make of today's buyers. `day`: the local day that they are as of.
 
-    `segments`: buyers by segment, all of `rules.rfm.SEGMENTS`. `currency` is the rulebook's, None
-    without one. `version_in_force` is 0 where no cuts are in force.
+    `segments`: buyers by segment, all of `rules.facts.rfm.SEGMENTS`. `currency` is the rulebook's,
+    None without one. `version_in_force` is 0 where no cuts are in force.
     """
 
     day: int

@@ -18,7 +18,7 @@ import yaml
 from models.calendar import DAY_S
 from models.events import RulebookActivated, Tick, encode
 from rules import catalog
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 from rules.timers import SPREAD_S
 from streams.batch import Batch
 from streams.ledger import START, Ledger

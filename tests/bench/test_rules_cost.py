@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 from tests.bench.rules_cost import (
     MANY_DIMENSIONS,
     MANY_RULES,

@@ -22,9 +22,9 @@ from models.events import TAGS, CustomerEvent, Profile, encode
 from models.wire.topics import home_of
 from rules import catalog
 from rules.book import Book
-from rules.compile import compile_book
-from rules.rehearsal import unreached
-from rules.timeline import timeline
+from rules.compiler.compile import compile_book
+from rules.examples.rehearsal import unreached
+from rules.examples.timeline import timeline
 from streams import topics
 from streams.commands.common import Reach, reach
 from streams.commands.ruling import activation
@@ -192,7 +192,7 @@ def letters(remains: Remains) -> list[bytes]:
 
 
 def shown(remains: Remains) -> set[str]:
-    """Return what the output topics tell, as `rules.rehearsal.unreached` names it."""
+    """Return what the output topics tell, as `rules.examples.rehearsal.unreached` names it."""
     told = {
         topic: [json.loads(record.value or b"") for _, record in remains.topic(topic)]
         for topic in topics.OUTPUTS

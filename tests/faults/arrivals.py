@@ -14,7 +14,7 @@ from typing import NamedTuple
 from models.errors import BadEvent, BadRulebook, Reason
 from models.events import RulebookActivated, encode
 from models.wire import TOPICS, accept
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 from streams.batch import MARK_HEADER
 from streams.log.partitioner import partition_for
 from streams.log.port import Record

@@ -19,7 +19,7 @@ from redis import Redis as RedisClient
 from deploy.local.kafka import Kafka
 from deploy.local.valkey import Valkey
 from rules import catalog
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 from streams import topics
 from streams.commands.common import Reach, reach
 from streams.commands.ruling import activation

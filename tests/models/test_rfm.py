@@ -22,7 +22,7 @@ from models.events import Purchase, Refund, RfmCutsActivated
 from models.fold import fold
 from models.rfm import Habits, RfmCuts, cuts_of
 from rules.book import Given
-from rules.given import frequency, monetary, recency
+from rules.facts.given import frequency, monetary, recency
 from streams.jobs.rfm import habits_of, segments_of
 
 INVOICES = Path(__file__).parents[2] / "deploy" / "data" / "online_retail_invoices.csv.gz"

@@ -20,8 +20,8 @@ from models.wire.outputs import OUTPUT_TYPES, broken_promises, output_schema
 from models.wire.schema import FOLDER, SchemaFile, schema_of, schema_text
 from models.wire.topics import TOPICS
 from rules import catalog
-from rules.compile import compile_book
-from rules.rehearsal import Rehearsal
+from rules.compiler.compile import compile_book
+from rules.examples.rehearsal import Rehearsal
 from streams.outputs import current
 from tests.models.strategies import WireEvent, topic_of, wire_events
 from tests.models.wire_control_examples import CONTROL_EXAMPLES

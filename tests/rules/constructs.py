@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.customer import CustomerState
 from models.fold import fold
 from rules.book import NOTHING_GIVEN, Book, CategoryValue, Given
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 from tests.rules.strategies import NOW, TODAY, ZONE
 from tests.rules.test_facts import purchase
 

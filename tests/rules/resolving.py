@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rules.reading import Reader
-from rules.resolve import Resolver
-from rules.rulebook import read
+from rules.language.reading import Reader
+from rules.language.resolve import Resolver
+from rules.language.rulebook import read
 
 _TEXT = """
 rulebook: empty

@@ -9,8 +9,8 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from models.errors import BadRulebook
-from rules.compile import compile_book
-from rules.windows import PERIODS
+from rules.compiler.compile import compile_book
+from rules.facts.windows import PERIODS
 from tests.rules.histories import NOW, TODAY, ZONE, customers, events
 
 __all__ = [

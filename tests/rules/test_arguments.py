@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rules.expression import BadExpression, parse_condition
 from rules.facts import VOCABULARY, lookup
-from rules.tree import Compare, Constant, Fact, render
+from rules.language.expression import BadExpression, parse_condition
+from rules.language.tree import Compare, Constant, Fact, render
 from tests.rules.resolving import resolver
 
 RESOLVER = resolver()

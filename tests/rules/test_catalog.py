@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from rules import catalog
-from rules.compile import compile_book
-from rules.rehearsal import Rehearsal, unreached
-from rules.stories import Story
+from rules.compiler.compile import compile_book
+from rules.examples.rehearsal import Rehearsal, unreached
+from rules.examples.stories import Story
 
 
 def _stories() -> Iterator[tuple[str, Story]]:

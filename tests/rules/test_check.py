@@ -6,8 +6,8 @@ import pytest
 
 from models.errors import BadRulebook
 from rules.book import Book
-from rules.compile import compile_book
-from rules.tree import Compare, Constant, Fact
+from rules.compiler.compile import compile_book
+from rules.language.tree import Compare, Constant, Fact
 
 HEAD = """\
 rulebook: shop

@@ -12,8 +12,8 @@ from models.customer import CustomerState
 from models.events import Purchase, Refund
 from models.fold import fold
 from rules.book import Book, Given
-from rules.compile import compile_book
-from rules.view import View
+from rules.compiler.compile import compile_book
+from rules.explanation.view import View
 from tests.rules.strategies import NOW, TODAY, ZONE, customers, rulebooks
 
 GIVEN = Given(None, RiskModel())

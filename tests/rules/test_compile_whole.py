@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from models.customer import CustomerState
 from models.events import CustomerEvent
 from rules.book import Book, CategoryValue, Given
-from rules.tree import Condition
-from rules.view import View
+from rules.explanation.view import View
+from rules.language.tree import Condition
 from tests.rules.strategies import NOW, TODAY, ZONE
 from tests.rules.whole_books import EVENTS, GIVENS, books, known_customers
 

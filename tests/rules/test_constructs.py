@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from models.events import RfmCutsActivated
 from rules.book import NOTHING_GIVEN, Given, Timing
-from rules.explain import evidence, explain
-from rules.view import View
+from rules.explanation.explain import evidence, explain
+from rules.explanation.view import View
 from tests.rules.constructs import CHURN, LADDER, book, customer, found
 from tests.rules.strategies import NOW, TODAY, ZONE
 

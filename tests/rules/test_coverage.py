@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from rules import catalog
-from rules import coverage as covering
-from rules.coverage import Coverage, Showing, Shown, coverage
+from rules.examples import coverage as covering
+from rules.examples.coverage import Coverage, Showing, Shown, coverage
 from streams.cli import app
 
 CLIMBS = "a year of steady orders climbs the ladder, and stopping comes down again"

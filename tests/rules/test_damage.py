@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import BadRulebook
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 
 WHOLE = """\
 rulebook: whole

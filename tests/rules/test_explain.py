@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from models.customer import CustomerState
 from models.fold import fold
 from rules.book import NOTHING_GIVEN, Book
-from rules.compile import compile_book
-from rules.explain import evidence, explain, missing_for_next
-from rules.view import View
+from rules.compiler.compile import compile_book
+from rules.explanation.explain import evidence, explain, missing_for_next
+from rules.explanation.view import View
 from tests.rules.strategies import NOW, TODAY, ZONE, customers, rulebooks
 from tests.rules.test_facts import complaint, purchase
 

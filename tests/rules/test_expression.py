@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.expression import DEPTH_MAX, TEXT_MAX, BadExpression, parse_condition, parse_value
-from rules.tree import (
+from rules.language.expression import (
+    DEPTH_MAX,
+    TEXT_MAX,
+    BadExpression,
+    parse_condition,
+    parse_value,
+)
+from rules.language.tree import (
     And,
     Arithmetic,
     Compare,

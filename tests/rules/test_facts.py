@@ -15,7 +15,7 @@ from models.customer import CustomerState, Facts
 from models.events import Complaint, CustomerEvent, Engagement, Feedback, Profile, Purchase, Refund
 from models.fold import COMPLAINTS_MAX, FEEDBACK_MAX, fold
 from rules.facts import PLANNED, VOCABULARY, lookup
-from rules.vocabulary import Unit
+from rules.facts.vocabulary import Unit
 from tests.rules.histories import NOW, TODAY, ZONE, events
 
 WINDOWS = st.none() | st.sampled_from((1, 7, 30, 365))

@@ -9,11 +9,11 @@ import pytest
 from models.customer import CustomerState
 from models.events import Complaint, CustomerEvent, Engagement
 from rules.book import NOTHING_GIVEN, Span
-from rules.compile import compile_book
-from rules.explain import evidence, missing
-from rules.include import standalone
-from rules.needs import missing_for_next
-from rules.view import View
+from rules.compiler.compile import compile_book
+from rules.explanation.explain import evidence, missing
+from rules.explanation.needs import missing_for_next
+from rules.explanation.view import View
+from rules.language.include import standalone
 from tests.rules.constructs import HEAD, LADDER, book, customer
 from tests.rules.strategies import NOW
 from tests.rules.test_check import refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 from tests.rules.test_check import refused
 
 HEAD = """\

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rules.compile import compile_book
-from rules.rehearsal import Rehearsal, unreached
+from rules.compiler.compile import compile_book
+from rules.examples.rehearsal import Rehearsal, unreached
 
 PROGRAMMES = sorted((Path(__file__).parent / "programmes").glob("*.yaml"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from rules.rfm import BY_CODE, LABELS, SEGMENTS, segment
+from rules.facts.rfm import BY_CODE, LABELS, SEGMENTS, segment
 
 
 def test_every_code_has_a_segment() -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from models.errors import BadRulebook
 from rules import catalog
-from rules.compile import compile_book
-from rules.document import SIZE_MAX, load
-from rules.rulebook import read
+from rules.compiler.compile import compile_book
+from rules.language.document import SIZE_MAX, load
+from rules.language.rulebook import read
 
 HEAD = """\
 rulebook: shop

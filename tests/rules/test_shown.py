@@ -6,8 +6,8 @@ import pytest
 
 from rules import catalog
 from rules.book import Book
-from rules.compile import compile_book
-from rules.coverage import Coverage, Showing, coverage, shown
+from rules.compiler.compile import compile_book
+from rules.examples.coverage import Coverage, Showing, coverage, shown
 from tests.rules.domain_rows import DIMENSIONS, POLICIES
 
 

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from models.calendar import day_number
 from models.events import Complaint, Feedback, Profile, Purchase, Refund
-from rules.stories import Story
-from rules.timeline import Moment, timeline
+from rules.examples.stories import Story
+from rules.examples.timeline import Moment, timeline
 from tests.rules.strategies import ZONE
 
 

@@ -12,10 +12,10 @@ from models.calendar import DAY_S
 from models.churn_model import RiskModel
 from models.customer import Conclusions, CustomerState
 from rules.book import Book, Given
-from rules.compile import compile_book
-from rules.judging import Judge, Judged
-from rules.own_tier import Scene, highest
-from rules.tiering import Move, Outcome, is_quiet, settle
+from rules.compiler.compile import compile_book
+from rules.tiers.judging import Judge, Judged
+from rules.tiers.own_tier import Scene, highest
+from rules.tiers.tiering import Move, Outcome, is_quiet, settle
 from tests.rules.driving import at, book
 
 GIVEN = Given(None, RiskModel())

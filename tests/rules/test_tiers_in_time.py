@@ -9,9 +9,9 @@ import yaml
 
 from models import events
 from models.decisions import AnyDecision, TierChanged, TierWarning
+from rules.examples.rehearsal import Rehearsal
+from rules.examples.stories import Story
 from rules.reduce import Reducer, Reduction
-from rules.rehearsal import Rehearsal
-from rules.stories import Story
 from tests.rules.driving import Driver, activation, at
 
 _BOOK = """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from models.buckets import Series
 from models.calendar import Calendar, Span, day_number
 from models.customer import Facts
-from rules.windows import LIFE, PERIODS, turn_days, window
+from rules.facts.windows import LIFE, PERIODS, turn_days, window
 from tests.rules.histories import TODAY, ZONE
 
 dates = st.dates(date(2019, 1, 1), date(2029, 12, 31))

@@ -13,7 +13,7 @@ from models.churn_model import RiskModel
 from models.customer import CustomerState
 from models.events import Complaint, CustomerEvent, Engagement, Purchase, RfmCutsActivated
 from rules.book import Book, Given
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 from tests.rules.strategies import NOW, PARAMETERS, ZONE, conditions, customers, is_meant
 
 _BEFORE = (

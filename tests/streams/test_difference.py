@@ -7,8 +7,8 @@ import json
 import pytest
 
 from rules import catalog
-from rules.compile import compile_book
-from rules.entries import Rulebook
+from rules.compiler.compile import compile_book
+from rules.language.entries import Rulebook
 from streams.commands.changing import read_history
 from streams.commands.ruling import activation
 from streams.jobs.difference import Change, differences

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from models import events
-from rules.compile import compile_book
+from rules.compiler.compile import compile_book
 from streams.commands.previewing import described, say
 from streams.jobs.census import NothingToPreview, based, census
 from streams.jobs.preview import Basis, Preview, RulesChanged, Tally

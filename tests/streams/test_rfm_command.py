@@ -13,7 +13,7 @@ from models.customer import CustomerState, Facts, pack
 from models.fold import fold
 from models.wire import TOPICS, accept
 from rules.eras import EraRecord
-from rules.rfm import SEGMENTS
+from rules.facts.rfm import SEGMENTS
 from streams.commands.rfm import _line, _show, activation
 from streams.jobs.rfm import Recut, TooFewBuyers, recut
 from streams.ledger import START

@@ -23,8 +23,8 @@ from models.fold import (
 )
 from models.wire.fields import QUANTITY_MAX
 from rules.admission import ATTRIBUTE_BYTES_MAX, refuse
-from rules.document import SIZE_MAX
 from rules.eras import FUTURE_S_MAX, LATENESS_DAYS
+from rules.language.document import SIZE_MAX
 from streams.batch import EVENT_BYTES_MAX, Batch
 from streams.ledger import START, Ledger
 from streams.log.port import BATCH_BYTES_MAX, Entry, Record

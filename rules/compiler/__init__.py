@@ -1,0 +1,1 @@
+"""From checked rules to the generated functions of a book."""

@@ -1,0 +1,1 @@
+"""Examples of rulebooks: stories that run through the production reducer."""

@@ -1,0 +1,220 @@
+"""Rehearsal: a rulebook's examples, played through the production reducer.
+
+A story is told to one customer at a time; what is expected of a step is compared with what came
+out of it. What was reached on the way (tiers, categories, bands, policies, actions) is kept, so
+that it can be said which of them no example shows.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from models.calendar import day_number
+from models.decisions import (
+    ActionRequested,
+    AnyDecision,
+    ChurnRiskChanged,
+    SegmentChanged,
+    TierChanged,
+    TierWarning,
+)
+from models.money import MINOR_DIGITS
+from rules.admission import Refusal
+from rules.eras import Era, EraRecord
+from rules.examples.timeline import Moment, timeline
+from rules.reduce import Reducer
+from rules.tiers.tiering import visible_warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from models.customer import CustomerState
+    from models.events import RfmCutsActivated
+    from rules.book import Book
+    from rules.examples.stories import Expect, ExpectWarning, Story
+
+_CUSTOMER = "C-1"
+
+
+class Rehearsal:
+    """Plays one story; afterwards `failures` has what did not come true, as sentences."""
+
+    def __init__(self, text: str, cuts: RfmCutsActivated | None = None) -> None:
+        record = EraRecord(0, None, "rulebook.activated", "example", book=text, cuts=cuts)
+        era = Era(record)
+        assert era.book is not None
+        self.book: Book = era.book
+        self.failures: list[str] = []
+        self.reached: set[str] = set()
+        self.said: list[AnyDecision] = []
+        self._reducer = Reducer("example")
+        self._reducer.eras = [era]
+        self._state: CustomerState | None = None
+
+    def play(self, story: Story) -> None:
+        """Play a story from its beginning."""
+        moments = timeline(story, self.book.zone, self.book.currency)
+        self._reducer.first_tick = moments[0].at
+        for moment in moments:
+            because = self._pass_to(moment)
+            if moment.expect is not None:
+                where = f"{story.name}, on {self._date(moment.at)}"
+                found = self._differences(moment.expect, because)
+                self.failures += [f"{where}: {difference}" for difference in found]
+
+    def _pass_to(self, moment: Moment) -> list[AnyDecision]:
+        """Return what came out because of the event, or because of time where there is none."""
+        because: list[AnyDecision] = []
+        if self._state is not None:
+            self._reducer.catch_up(_CUSTOMER, self._state, moment.at, because)
+            self._note(because)
+        if moment.event is None:
+            return because
+        done = self._reducer.reduce(_CUSTOMER, self._state, moment.event, moment.at, moment.at)
+        if done is None or isinstance(done, Refusal):
+            why = "it is a repeat" if done is None else done.message
+            self.failures.append(f"on {self._date(moment.at)}: the event is refused: {why}")
+            return []
+        self._state = done.state
+        self._note(done.decisions)
+        return done.decisions
+
+    def _note(self, decisions: list[AnyDecision]) -> None:
+        self.said += decisions
+        for decision in decisions:
+            match decision:
+                case TierChanged():
+                    self.reached.add(f"tier={decision.to}")
+                case ChurnRiskChanged():
+                    self.reached.add(f"band={decision.to_band}")
+                case SegmentChanged():
+                    names = {*decision.current, decision.from_ or "", *decision.removed}
+                    self.reached |= {f"{decision.dimension}={name}" for name in names}
+                case ActionRequested():
+                    kind = "policy" if decision.policy else "action"
+                    self.reached.add(f"{kind}={decision.action}")
+                case TierWarning():
+                    pass
+
+    def _differences(self, expect: Expect, because: list[AnyDecision]) -> Iterator[str]:
+        for what, found, wanted in self._compared(expect, because):
+            if found != wanted:
+                yield f"{what} is {_said(found)}, not {_said(wanted)}"
+        if expect.changes is None:
+            return
+        changes = dict(_change(d) for d in because if not isinstance(d, TierWarning))
+        if expect.changes == "none":
+            if because:
+                yield f"something changed: {', '.join(sorted(changes)) or 'a warning'}"
+            return
+        for name, change in expect.changes.items():
+            if changes.get(name) != tuple(change):
+                yield f"{name} changed {_said(changes.get(name))}, not {_said(tuple(change))}"
+
+    def _compared(
+        self, expect: Expect, because: list[AnyDecision]
+    ) -> Iterator[tuple[str, Any, Any]]:
+        """Yield what is expected: its name, what was found, and what was wanted."""
+        if expect.tier is not None:
+            yield "tier", self._tier(), expect.tier
+        if expect.band is not None:
+            yield "band", self._band(), expect.band
+        segments = self._segments()
+        for dimension, category in expect.segment.items():
+            wanted = category if category is None or isinstance(category, tuple) else (category,)
+            yield dimension, segments.get(dimension), wanted
+        if expect.reason is not None:
+            reasons = [d.reason for d in because if isinstance(d, TierChanged)]
+            yield "reason", ", ".join(reasons) or None, expect.reason
+        if expect.warning is not None:
+            yield from self._warning(expect.warning)
+        if expect.policies is not None:
+            held = 0 if self._state is None else self._state.concluded.policies
+            names = {p.name for i, p in enumerate(self.book.policies) if held >> i & 1}
+            yield "policies", names, set(expect.policies)
+        requests = [d for d in because if isinstance(d, ActionRequested)]
+        if expect.actions is not None:
+            asked = sorted(d.action for d in requests if d.kind == "do")
+            yield "actions", asked, sorted(expect.actions)
+        if expect.cancelled is not None:
+            cancelled = sorted(d.action for d in requests if d.kind == "cancel")
+            yield "cancelled", cancelled, sorted(expect.cancelled)
+
+    def _warning(self, wanted: ExpectWarning | str) -> Iterator[tuple[str, Any, Any]]:
+        standing = None if self._state is None else self._state.concluded.standing
+        warned = visible_warning(standing)
+        if warned is None or isinstance(wanted, str):
+            found = "none" if warned is None else "running"
+            yield "warning", found, wanted if isinstance(wanted, str) else "running"
+            return
+        last = [d for d in self.said if isinstance(d, TierWarning)][-1]
+        if wanted.ends is not None:
+            ends = self.book.zone.start(day_number(wanted.ends))
+            yield "warning ends", self._date(warned.ends_at), self._date(ends)
+        if wanted.reason is not None:
+            yield "warning's reason", last.reason, wanted.reason
+        if wanted.revision is not None:
+            yield "warning's revision", last.warning_revision, wanted.revision
+        for what, lacks, expected in (
+            ("missing", last.missing, wanted.missing),
+            ("missing_now", last.missing_now, wanted.missing_now),
+        ):
+            if expected is not None:
+                yield what, dict(map(self._lack, lacks)), expected
+
+    def _lack(self, lack: Mapping[str, Any]) -> tuple[str, Decimal]:
+        name = str(lack.get("fact", lack.get("expression")))
+        if "need_minor" in lack:
+            digits = MINOR_DIGITS[self.book.currency]
+            return name, Decimal(lack["need_minor"] - lack["have_minor"]).scaleb(-digits)
+        have, need = lack["have"], lack["need"]
+        if not isinstance(have, int | float) or not isinstance(need, int | float):
+            return name, Decimal(0)
+        return name, abs(Decimal(str(need)) - Decimal(str(have)))
+
+    def _tier(self) -> str | None:
+        tier = None if self._state is None else self._state.concluded.tier
+        return None if tier is None else self.book.tiers[tier].name
+
+    def _band(self) -> str | None:
+        band = None if self._state is None else self._state.concluded.band
+        return None if band is None or self.book.churn is None else self.book.churn.names[band]
+
+    def _segments(self) -> dict[str, tuple[str, ...] | None]:
+        known = [] if self._state is None else self._state.concluded.categories
+        return {d.name: d.names(c) for d, c in zip(self.book.dimensions, known, strict=False)}
+
+    def _date(self, at: int) -> str:
+        return self.book.zone.date(self.book.zone.day(at)).isoformat()
+
+
+def _change(decision: AnyDecision) -> tuple[str, tuple[str | None, str | None]]:
+    match decision:
+        case TierChanged():
+            return "tier", (decision.from_, decision.to)
+        case ChurnRiskChanged():
+            return "band", (decision.from_band, decision.to_band)
+        case SegmentChanged():
+            return decision.dimension, (decision.from_, decision.to)
+        case TierWarning():
+            return "warning", (None, decision.state)
+        case ActionRequested():
+            return decision.action, (None, decision.kind)
+
+
+def _said(value: object) -> str:
+    if isinstance(value, set | tuple | list):
+        return "(" + ", ".join(sorted(map(str, value))) + ")"
+    return "nothing" if value is None else str(value)
+
+
+def unreached(book: Book, reached: set[str]) -> set[str]:
+    """Return the tiers, categories, bands, policies and actions that no example has reached."""
+    wanted = {f"{d.name}={category.name}" for d in book.dimensions for category in d.categories}
+    wanted |= {f"tier={tier.name}" for tier in book.tiers}
+    wanted |= {f"policy={policy.name}" for policy in book.policies}
+    wanted |= {f"action={action.name}" for action in book.actions}
+    if book.churn is not None:
+        wanted |= {f"band={band}" for band in book.churn.names}
+    return wanted - reached

@@ -1,0 +1,1 @@
+"""A second interpreter over the same rules: why, and what is missing."""

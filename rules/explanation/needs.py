@@ -1,0 +1,106 @@
+"""What is missing: for the next tier, and to stay in this one."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeGuard
+
+from rules.explanation.evidence import is_money, named, rounded
+from rules.explanation.view import View
+from rules.language.tree import And, Compare, Condition, Fact, Or, render
+
+
+def missing_for_next(view: View, tier_index: int) -> dict[str, Any] | None:
+    """Return what the next higher tier still needs, None for the highest.
+
+    A need is a fact with its arguments and what is `missing`, or the `excess` above an upper bound;
+    where that is no difference of numbers, what she has and what it takes. Of an `or`, the branch
+    with the fewest needs is given.
+    """
+    tiers = view.book.rules.tiers
+    if tier_index + 1 >= len(tiers):
+        return None
+    tier = tiers[tier_index + 1]
+    failing = [] if tier.qualify is None else _failing(view, tier.qualify)
+    return {"tier": tier.name, "needs": [_need(view, node) for node in failing]}
+
+
+def missing(view: View, tier_index: int) -> list[dict[str, Any]]:
+    """Return the failing comparisons of a tier's `keep` or, where that holds, of its `qualify`.
+
+    Each with the fact, its arguments, what she has and what it takes, and the difference where it
+    is one of numbers; of an `or`, the branch with the fewest. Money is in minor units.
+    """
+    tier = view.book.rules.tiers[tier_index]
+    for condition in (tier.keep, tier.qualify):
+        if condition is not None and view.holds(condition) is not True:
+            return [_lack(view, node) for node in _failing(view, condition)]
+    return []
+
+
+def _failing(view: View, node: Condition) -> list[Compare]:
+    """Return the comparisons that keep a condition from holding."""
+    if view.holds(node) is True:
+        return []
+    match node:
+        case Compare():
+            return [node]
+        case And(parts):
+            return [failing for part in parts for failing in _failing(view, part)]
+        case Or(parts):
+            return min((_failing(view, part) for part in parts), key=len)
+    return []  # a moment is nothing that could still be done
+
+
+def _need(view: View, node: Compare) -> dict[str, Any]:
+    value, bound = view.value(node.left), view.value(node.right)
+    if isinstance(node.left, Fact):
+        need: dict[str, Any] = {"fact": node.left.name, **named(node.left)["args"]}
+    else:
+        need = {"expression": render(node.left)}
+    apart = _apart(node, value, bound)
+    if apart:
+        return need | _in_money(view, node, apart)
+    return need | {"have": rounded(value), "op": node.op, "need": rounded(bound)}
+
+
+def _lack(view: View, node: Compare) -> dict[str, Any]:
+    value, bound = view.value(node.left), view.value(node.right)
+    numbers = {"have": rounded(value), "op": node.op, "need": rounded(bound)}
+    return named(node.left) | _in_money(view, node, numbers | _apart(node, value, bound))
+
+
+def _in_money(view: View, node: Compare, numbers: dict[str, Any]) -> dict[str, Any]:
+    """Return numbers with their unit in their names, where they are money."""
+    if not is_money(node.left):
+        return numbers
+    renamed = {name if name == "op" else f"{name}_minor": n for name, n in numbers.items()}
+    return renamed | {"currency": view.book.currency}
+
+
+def _apart(node: Compare, value: object, bound: object) -> dict[str, Any]:
+    """Return how far a number is from passing; nothing where it is not about that.
+
+    A strict bound takes one more of a whole number.
+    """
+    if not _is_number(value) or not _is_number(bound):
+        return {}
+    side = _side(node.op, value, bound)
+    if side is None:
+        return {}
+    distance = abs(bound - value)
+    if node.op in {"<", ">"} and isinstance(distance, int):
+        distance += 1
+    return {side: rounded(distance)}
+
+
+def _side(op: str, value: float, bound: float) -> Literal["missing", "excess"] | None:
+    """Tell whether a failed comparison of numbers lacks or exceeds; None: neither helps."""
+    if op == "!=":
+        return None
+    if op == "==":
+        op = ">=" if value < bound else "<="
+    return "missing" if op in {">", ">="} else "excess"
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,242 @@
+"""A customer as a rulebook sees her at an instant: the tree-walking interpreter.
+
+It reads every fact through the vocabulary's own function and evaluates one node at a time. It must
+agree with the compiled functions on every input; a test holds it to that.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from models.customer import CustomerState
+from models.events import CustomerEvent
+from rules.book import Book, CategoryValue, Given
+from rules.facts import lookup, rfm
+from rules.facts.given import GIVEN
+from rules.facts.moments import happened
+from rules.language.checked import DimensionRules, Level
+from rules.language.tree import (
+    And,
+    Arithmetic,
+    Compare,
+    Condition,
+    Constant,
+    Crossing,
+    Fact,
+    Happened,
+    Lookup,
+    Or,
+    Points,
+    Value,
+    dimension_of,
+)
+
+Truth: TypeAlias = bool | None
+Text: TypeAlias = str | tuple[str, ...] | None
+"""A category, all categories where there may be many, or None: unknown."""
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "in": lambda value, values: value in values,
+    "not in": lambda value, values: value not in values,
+    "has": lambda values, value: value in values,
+    "has not": lambda values, value: value not in values,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+
+
+def compared(op: str, one: Any, other: Any) -> Truth:  # noqa: ANN401  # numbers or texts
+    """Return whether a comparison holds; unknown if a side is."""
+    return None if one is None or other is None else bool(_OPERATORS[op](one, other))
+
+
+class View:
+    """What one evaluation sees. Reads a fact once.
+
+    The arguments are those of `Book.conclude` and, once the tier is known, of `Book.follow`.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        state: CustomerState,
+        now: int,
+        band: int | None,
+        given: Given,
+        tier: int | None = None,
+        event: CustomerEvent | None = None,
+    ) -> None:
+        self.book = book
+        self.given = given
+        self.facts = state.facts
+        self.zone = book.zone
+        self.today = book.zone.day(now)
+        self.band = None if band is None else book.rules.bands[band]
+        self.tier = None if tier is None else book.tiers[tier].name
+        self._event = event
+        self._before = state.concluded
+        self._categories: dict[str, Text] = {}
+        self._read: dict[Fact, Any] = {}
+
+    def value(self, node: Value) -> Any:  # noqa: ANN401  # a number, a text, or None
+        """Return a value; None: unknown."""
+        match node:
+            case Constant(value):
+                return value
+            case Fact():
+                if node not in self._read:
+                    self._read[node] = self._fact(node)
+                return self._read[node]
+            case Arithmetic(op, left, right):
+                one, other = self.value(left), self.value(right)
+                if one is None or other is None or (op == "/" and other == 0):
+                    return None
+                return _OPERATORS[op](one, other)
+            case Lookup(_, key, entries):
+                return dict(entries).get(self.value(key))
+            case Points(_, parts):
+                return sum(points for points, condition in parts if self.holds(condition))
+        message = f"an unchecked tree reached explain: {node}"
+        raise TypeError(message)
+
+    def _fact(self, fact: Fact) -> Any:  # noqa: ANN401  # a number, a text, texts, or None
+        tiers = self.book.rules.tiers
+        match fact.name:
+            case "churn.band":
+                return self.band
+            case "tier":
+                return self.tier
+            case "tier.matched":
+                return tuple(
+                    tier.name
+                    for tier in tiers
+                    if tier.qualify is None or self.holds(tier.qualify) is True
+                )
+        dimension = dimension_of(fact)
+        if dimension is not None:
+            return self.category(dimension)
+        arguments = dict(fact.args)
+        spec = GIVEN.get(fact.name)
+        if spec is not None:
+            horizon_days = self.book.rules.horizon_days
+            return spec.read(
+                self.facts, self.zone, self.today, self.given, horizon_days, **arguments
+            )
+        known = lookup(fact.name)
+        assert known is not None
+        return known.read(self.facts, self.zone, self.today, **arguments)
+
+    def holds(self, node: Condition) -> Truth:
+        """Return whether a condition holds, in Kleene's three-valued logic; None: unknown."""
+        match node:
+            case Compare(left, op, right):
+                return compared(op, self.value(left), self.value(right))
+            case And(parts):
+                truths = [self.holds(part) for part in parts]
+                return False if False in truths else None if None in truths else True
+            case Or(parts):
+                truths = [self.holds(part) for part in parts]
+                return True if True in truths else None if None in truths else False
+            case Crossing():
+                return self._crossed(node)
+            case Happened(kind, args):
+                return happened(self._event, kind, **{name: str(value) for name, value in args})
+
+    def _crossed(self, node: Crossing) -> bool:
+        now, was = _texts(self.value(node.fact)), _texts(self._was(node.fact))
+        if node.leaves:
+            return node.category in (was or ()) and now is not None and node.category not in now
+        return node.category in (now or ()) and node.category not in (was or ())
+
+    def _was(self, fact: Fact) -> Text:
+        """Return what a result was in the evaluation before."""
+        book, before = self.book, self._before
+        match fact.name:
+            case "churn.band":
+                return None if before.band is None else book.rules.bands[before.band]
+            case "tier":
+                return None if before.tier is None else book.tiers[before.tier].name
+        index = next(i for i, d in enumerate(book.dimensions) if d.name == dimension_of(fact))
+        return book.dimensions[index].names(self._category_before(index))
+
+    def _category_before(self, index: int) -> CategoryValue:
+        known = self._before.categories
+        return known[index] if index < len(known) else None
+
+    def category(self, name: str) -> Text:
+        """Return the category of a dimension in this evaluation, None: unknown.
+
+        Of a dimension of many categories, all that hold.
+        """
+        if name not in self._categories:
+            index = next(i for i, d in enumerate(self.book.rules.dimensions) if d.name == name)
+            self._categories[name] = self._category(index, self.book.rules.dimensions[index])
+        return self._categories[name]
+
+    def _category(self, index: int, rules: DimensionRules) -> Text:
+        if rules.declared is not None:
+            said = self.value(rules.declared)
+            if rules.kind == "open" and said is not None:
+                return str(said)
+            if said in rules.categories:
+                return (str(said),) if rules.kind == "many" else str(said)
+        if rules.only_if is not None and self.holds(rules.only_if) is not True:
+            return None
+        if rules.measure is not None:
+            return self._level(index, rules, self.value(rules.measure))
+        if rules.value_of is not None:
+            found = self.value(rules.value_of)
+            return None if found is None else str(found)
+        if rules.member is not None:
+            return rules.categories[int(self.holds(rules.member) is True)]
+        if rules.rfm is not None:
+            segment = rfm.segment(*(self.value(fact) for fact in rules.rfm))
+            return None if segment is None else rules.categories[segment]
+        return self._all_matches(rules) if rules.kind == "many" else self._first_match(rules)
+
+    def _first_match(self, rules: DimensionRules) -> str | None:
+        for name, case in zip(rules.categories, rules.cases, strict=True):
+            truth = True if case is None else self.holds(case)
+            if truth is None and rules.lenient:
+                continue
+            if truth is not False:
+                return name if truth else None
+        return None
+
+    def _all_matches(self, rules: DimensionRules) -> tuple[str, ...] | None:
+        cases = list(zip(rules.categories, rules.cases, strict=True))
+        truths = {name: self.holds(case) for name, case in cases if case is not None}
+        found = tuple(name for name, truth in truths.items() if truth)
+        if found or None in truths.values():
+            return found or None
+        return tuple(name for name, case in cases if case is None)
+
+    def _level(self, index: int, rules: DimensionRules, measure: float | None) -> str | None:
+        if measure is None:
+            return None
+        for place, level in enumerate(rules.levels):
+            bound = self.bound(index, place, level)
+            if bound is None or measure >= self.value(bound):
+                return rules.categories[place]
+        return None
+
+    def bound(self, index: int, place: int, level: Level) -> Constant | None:
+        """Return a level's bound: `keep` for whoever was in it or above it, else `from`."""
+        before = self._category_before(index)
+        if level.keep is not None and isinstance(before, int) and before <= place:
+            return level.keep
+        return level.enter
+
+
+def _texts(value: Text) -> tuple[str, ...] | None:
+    return (value,) if isinstance(value, str) else value

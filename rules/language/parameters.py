@@ -1,0 +1,92 @@
+"""The numbers and texts that a rulebook names: parameters and tables, with their units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import TypeAlias
+
+from models.money import MINOR_DIGITS
+from rules.facts.vocabulary import Unit
+from rules.language.entries import Rulebook, TableEntry
+from rules.language.expression import BadExpression
+from rules.language.rulebook import nearest
+from rules.language.tree import BARE, Constant
+
+NUMBER_MAX = 10**15
+_COUNTED = tuple(unit for unit in Unit if unit not in {Unit.MONEY, Unit.TEXT, Unit.TRUTH})
+
+Note: TypeAlias = Callable[[tuple[str | int, ...], str, str], None]
+Parameters: TypeAlias = Mapping[str, tuple[Constant, Unit]]
+Entries: TypeAlias = tuple[tuple[str, int | float | str], ...]
+Tables: TypeAlias = Mapping[str, tuple[Entries, Unit]]
+
+
+def parameters_of(rulebook: Rulebook, note: Note) -> dict[str, tuple[Constant, Unit]]:
+    """Return each parameter's constant, money in minor units, and its unit; note what is wrong."""
+    parameters = {}
+    for name, entry in rulebook.parameters.items():
+        if name in BARE:
+            what = f"`{name}` has a meaning in rules already"
+            note(("parameters", name), what, "give the parameter another name")
+        try:
+            value, unit = measured(name, entry.value, entry.unit, rulebook.currency)
+            parameters[name] = (Constant(value, name), unit)
+        except BadExpression as error:
+            note(("parameters", name), error.what, error.hint)
+            # Its uses are then judged as if it fitted: one mistake is one finding.
+            parameters[name] = (Constant(entry.value, name), Unit.NUMBER)
+    return parameters
+
+
+def tables_of(rulebook: Rulebook, note: Note) -> dict[str, tuple[Entries, Unit]]:
+    """Return each table's entries, money in minor units, and their unit; note what is wrong."""
+    tables = {}
+    for name, entry in rulebook.tables.items():
+        try:
+            tables[name] = _table(name, entry, rulebook.currency)
+        except BadExpression as error:
+            note(("tables", name), error.what, error.hint)
+            tables[name] = (), Unit.TEXT
+    return tables
+
+
+def _table(name: str, entry: TableEntry, currency: str) -> tuple[Entries, Unit]:
+    values = entry.entries.items()
+    if entry.unit is None:
+        for key, value in values:
+            if not isinstance(value, str):
+                hint = "say what it is counted in: {unit: …, entries: {…}}"
+                raise BadExpression(f"the number of `{key}` in `{name}` has no unit", hint)
+        return tuple(values), Unit.TEXT
+    numbers = []
+    unit = Unit.NUMBER
+    for key, value in values:
+        if isinstance(value, str):
+            hint = "a table with a `unit` has only numbers"
+            raise BadExpression(f"{value!r} of `{key}` in `{name}` is not a number", hint)
+        number, unit = measured(key, value, entry.unit, currency)
+        numbers.append((key, number))
+    return tuple(numbers), unit
+
+
+def measured(name: str, value: float, written: str, currency: str) -> tuple[int | float, Unit]:
+    """Return a number in the unit that an analyst wrote; money in minor units.
+
+    Raises:
+        BadExpression: there is no such unit, or the number does not fit it.
+    """
+    if abs(value) > NUMBER_MAX:
+        raise BadExpression(f"`{name}` is too large", f"at most {NUMBER_MAX:,}")
+    if written in _COUNTED:
+        return value, Unit(written)
+    if written == currency:
+        minor = Decimal(str(value)).scaleb(MINOR_DIGITS[currency])
+        if minor != int(minor):
+            hint = f"{currency} has {MINOR_DIGITS[currency]} digits after the decimal point"
+            raise BadExpression(f"`{name}` is not a whole amount of the smallest coin", hint)
+        return int(minor), Unit.MONEY
+    if written in MINOR_DIGITS:
+        hint = f"the rulebook's currency is {currency}; amounts in others are not compared"
+        raise BadExpression(f"`{name}` is in {written}", hint)
+    raise BadExpression(f"`{written}` is not a unit", nearest(written, (*_COUNTED, currency)))

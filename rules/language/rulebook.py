@@ -1,0 +1,108 @@
+"""Reading a rulebook's text into `entries.Rulebook`, every mistake with its line.
+
+A rule that is accepted works: what the language does not have is refused by name, never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from rules.language.document import Document, Finding, Path, load, refusal
+from rules.language.entries import MODELS, Rulebook
+from rules.language.include import included
+
+_EXPLAINED = {
+    "string_pattern_mismatch": (
+        "is not written as expected: a name is like `corner_shop`, a duration like `30d` or `12h`"
+    ),
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "string_type": "must be a text",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+}
+_HINTS = {
+    "label": "labels are written as: {en: Gold, zh: 金卡}",
+    "minimum_stay": "write a duration such as 24h or 7d; of a tier, in days",
+    "minimum_history": "write a duration such as 24h or 14d",
+    "horizon": "write a number of days such as 90d",
+    "grace": "write a number of days such as 30d",
+    "warn": "write a number of days such as 30d",
+    "every": "write a number of days such as 90d",
+    "cooldown": "write a duration such as 12h or 60d",
+    "valid_for": "write a duration such as 12h or 14d",
+    "new_for": "write a number of days such as 30d",
+    "churned_after": "write a number of days such as 180d",
+    "review": (
+        "write continuous, monthly, quarterly, yearly, anniversary of joining, or anniversary of "
+        "the tier"
+    ),
+    "upgrade": "write immediate, or review",
+    "downgrade": "write one_step, or to_qualified",
+    "refund": "write immediate, or grace",
+    "consent": "write profiling, sensitive or marketing",
+    "score_step": "write a whole number from 1 to 100, such as 15, or leave it out",
+    "scores": 'write a list such as: [{points: 30, if: "orders(days=365) > 0"}]',
+    "entries": "write a mapping such as: {Shanghai: big, Ningbo: small}",
+    "rfm": "write rfm: true, or leave it out",
+    "at": "write a date such as 2026-01-05, which means noon in the rulebook's zone",
+    "times": "write a whole number from 1 to 400",
+}
+_NAME_HINT = "names are lower case, such as: gold_member"
+
+
+def read(text: str, file: str) -> tuple[Rulebook, Document]:
+    """Read a rulebook's text.
+
+    Raises:
+        BadRulebook: the text is not a rulebook; every finding has its line and a hint.
+    """
+    document = included(load(text, file))
+    try:
+        return Rulebook.model_validate(document.data), document
+    except ValidationError as error:
+        problems = error.errors()
+        # A list with a bad item is also said to be too short: keep what is said of the item.
+        inner = {problem["loc"][:i] for problem in problems for i in range(len(problem["loc"]))}
+        said = [problem for problem in problems if problem["loc"] not in inner]
+        raise refusal(_finding(document, problem) for problem in said) from None
+
+
+def _finding(document: Document, problem: ErrorDetails) -> Finding:
+    """Say one of pydantic's complaints in the words of a rulebook's author."""
+    path: Path = problem["loc"]
+    name = str(path[-1]) if path else "the rulebook"
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        return document.finding(path, f"unknown key `{name}`", nearest(name, _KEYS))
+    if kind == "missing":
+        return document.finding(path, f"`{name}` is missing", _HINTS.get(name, ""))
+    if path and path[-1] == "[key]":
+        return document.finding(path[:-1], f"{path[-2]!r} is not a name", _NAME_HINT)
+    key = next((str(p) for p in reversed(path) if p in _KEYS), name)
+    if kind == "value_error":
+        what = problem["msg"].removeprefix("Value error, ")
+    else:
+        what = f"`{key}` {_EXPLAINED.get(kind) or 'is wrong: ' + problem['msg']}"
+    hint = _NAME_HINT if key == "name" else _HINTS.get(key, "")
+    return document.finding(path, what, hint)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint that names what was probably meant, or lists what there is."""
+    names = sorted(set(known))
+    close = get_close_matches(name, names, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known are: {', '.join(names)}" if names else ""
+
+
+_KEYS = frozenset(
+    field.alias or name for model in MODELS for name, field in model.model_fields.items()
+)

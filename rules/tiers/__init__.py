@@ -1,0 +1,1 @@
+"""Tiers in time: the laws of the ladder."""

@@ -1,0 +1,275 @@
+"""A customer's own tier: what the rules and the laws L1 to L6 give, whatever an override shows.
+
+L1  Upgrade at once to the highest tier whose `qualify` holds, skipping where it must.
+L2  A tier is held while `keep` or `qualify` holds.
+L3  Unknown never moves a tier; the compiled rulebook counts an unknown `qualify` as false and an
+    unknown `keep` as true, so both arrive here as bits.
+L4  When L2 fails, a warning runs until the minimum stay and the grace are over. Who holds the tier
+    again by then is rescued, the others fall at that instant.
+L5  All deadlines are beginnings of days, and decide as of themselves, whenever somebody looks.
+L6  An event from before the last loss undoes it if she would not have lost the tier with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from models.customer import Lost, Standing, Warned
+from rules.eras import LATENESS_DAYS
+from rules.tiers.judging import Judge, Judged, days_later, next_review
+
+if TYPE_CHECKING:
+    from models.customer import Conclusions
+
+MoveReason = Literal[
+    "joined",
+    "qualified",
+    "keep_failed",
+    "grace_ended",
+    "review",
+    "override_set",
+    "override_ended",
+    "hold_ended",
+    "refund",
+    "late_event",
+]
+KEEP_FAILED, REVIEW, OVERRIDE_ENDING = range(3)  # of a warning
+
+
+class Foreseen(NamedTuple):
+    """What held just before an event, at the same clock."""
+
+    now: Judged
+    at_loss: Judged | None = None
+    at_review: Judged | None = None
+
+
+class Scene(NamedTuple):
+    """One evaluation. `said_at`: what it makes known has this `occurred_at`."""
+
+    judge: Judge
+    judged: Judged
+    at: int
+    said_at: int
+    is_refund: bool = False
+    is_activation: bool = False
+    event_at: int | None = None
+    foreseen: Foreseen | None = None
+
+
+def highest(mask: int) -> int:
+    """Return the highest tier whose bit is set; the lowest one is always."""
+    return mask.bit_length() - 1
+
+
+class OwnTier:
+    """The machine of a customer's own tier: `run` it once, then read where she stands."""
+
+    def __init__(self, scene: Scene, standing: Standing) -> None:
+        concluded = scene.judge.state.concluded
+        self.scene = scene
+        self.judge = scene.judge
+        self.standing = standing
+        self.tier, self.since = standing.shadow or place(concluded)
+        self.reason: MoveReason | None = None
+        self.supersedes: bytes | None = None
+        self.rescued = False  # a warning ended well
+
+    def run(self) -> None:
+        """Apply the laws, in their order."""
+        self._restore()
+        best = highest(self.scene.judged.qualified)
+        continuous = self.judge.book.timing.review == "continuous"
+        if best > self.tier and (continuous or self.judge.book.timing.upgrade == "immediate"):
+            self._rise(best)
+        if self.standing.hold_until is not None:
+            self._clear()
+            self._skip_reviews()
+        elif continuous:
+            self._hold(self.scene.judged)
+        else:
+            self._review()
+
+    def _rise(self, tier: int) -> None:
+        self._clear()
+        self.tier, self.since, self.reason = tier, self.scene.said_at, "qualified"
+
+    def _clear(self) -> None:
+        if self.standing.warned is not None:
+            self.standing.warned, self.rescued = None, True
+
+    def _restore(self) -> None:
+        """L6: undo the last loss, if the event would have prevented it."""
+        scene, lost = self.scene, self.standing.lost
+        if lost is None:
+            return
+        zone = self.judge.book.zone
+        if zone.day(lost.lost_at) < zone.day(scene.at) - LATENESS_DAYS:
+            self.standing.lost = None
+            return
+        before = None if scene.foreseen is None else scene.foreseen.at_loss
+        if scene.event_at is None or scene.event_at >= lost.lost_at or before is None:
+            return
+        if self.tier >= lost.tier or before.holds(lost.tier):
+            return
+        if not self.judge.at_loss(lost.lost_at, self.standing.reviewed_at).holds(lost.tier):
+            return
+        if not scene.judged.holds(lost.tier) and self._deadline(lost.tier, lost.since) is None:
+            return  # she would lose it again in the same instant
+        self._clear()
+        self.tier, self.since = lost.tier, lost.since
+        self.reason, self.supersedes = "late_event", lost.output_id
+        self.standing.lost = None
+
+    def _hold(self, judged: Judged) -> None:
+        """L2 and L4, judged continuously."""
+        scene, warned = self.scene, self.standing.warned
+        if warned is not None and scene.at >= warned.ends_at:
+            if self._holds_as_of(warned.ends_at):
+                self._clear()
+            else:
+                self._fall("grace_ended", judged)
+        elif judged.holds(self.tier):
+            if warned is not None and (scene.is_activation or self._is_safe(warned)):
+                self._clear()
+        elif warned is None:
+            self._fail(judged)
+
+    def _fail(self, judged: Judged) -> None:
+        """L2 does not hold: run a warning, or fall where there is nothing to wait for."""
+        scene = self.scene
+        at_once = scene.is_refund and self.judge.book.timing.refund == "immediate"
+        if at_once and scene.foreseen is not None and scene.foreseen.now.holds(self.tier):
+            self._fall("refund", judged)
+            return
+        ends_at = self._deadline(self.tier, self.since)
+        if ends_at is None:
+            self._fall("keep_failed", judged)
+        else:
+            self.standing.warned = Warned(b"", 0, KEEP_FAILED, ends_at)
+
+    def _deadline(self, tier: int, since: int, failed_at: int | None = None) -> int | None:
+        """Return when a failure costs the tier; None: at once."""
+        rules, zone = self.judge.book.tiers[tier], self.judge.book.zone
+        said_at = self.scene.said_at
+        ends_at = max(
+            days_later(zone, since, rules.minimum_stay_days),
+            days_later(zone, said_at if failed_at is None else failed_at, rules.grace_days),
+        )
+        return ends_at if ends_at > said_at else None
+
+    def _is_safe(self, warned: Warned) -> bool:
+        """Tell whether the tier is still held at the deadline, or in a grace from now."""
+        zone, grace = self.judge.book.zone, self.judge.book.tiers[self.tier].grace_days
+        until = min(warned.ends_at, days_later(zone, self.scene.at, grace))
+        return until <= self.scene.at or self.judge.as_of(until).holds(self.tier)
+
+    def _holds_as_of(self, deadline: int) -> bool:
+        """Tell whether she stays: held as of the deadline, or qualified with today's windows."""
+        if self.scene.judged.qualified >> self.tier & 1:
+            return True
+        return self.judge.as_of(deadline).holds(self.tier)
+
+    def _fall(self, reason: MoveReason, judged: Judged) -> None:
+        """Lose the tier; in the next one its own minimum stay and grace begin."""
+        said_at, left = self.scene.said_at, self.tier
+        self.standing.warned, self.reason = None, reason
+        self.standing.lost = Lost(left, self.since, said_at, b"")
+        one_step = self.judge.book.timing.downgrade == "one_step"
+        below = left - 1 if one_step else self.judge.best_below(left, judged)
+        self.tier, self.since = below, said_at
+        if not judged.holds(self.tier):
+            ends_at = self._deadline(self.tier, said_at)
+            if ends_at is None:
+                self._fall(reason, judged)
+            elif self.judge.book.timing.review == "continuous":
+                self.standing.warned = Warned(b"", 0, KEEP_FAILED, ends_at)
+            else:
+                self.standing.warned = Warned(b"", 0, REVIEW, ends_at, self._reviewed())
+
+    def _skip_reviews(self) -> None:
+        review = self._next_review()
+        if review is not None and self.scene.at >= review:
+            self.standing.reviewed_at = review
+
+    def _next_review(self) -> int | None:
+        after = self.standing.reviewed_at
+        facts = self.judge.state.facts
+        return next_review(
+            self.judge.book, facts, self.since, self.since if after is None else after
+        )
+
+    def _review(self) -> None:
+        """L2 and L4 where tiers are judged on review dates only."""
+        scene, warned, review = self.scene, self.standing.warned, self._next_review()
+        if review is not None and scene.at >= review:
+            self.standing.reviewed_at = review
+            self._decide(review)
+        elif warned is not None and scene.at >= warned.ends_at:
+            self._end_grace()
+        elif warned is not None and warned.review is not None and scene.at >= warned.review:
+            if self.judge.after(self._reviewed()).holds(self.tier):
+                self._clear()
+        elif not self._decided_late() and review is not None:
+            self._look_ahead(review)
+
+    def _decide(self, review: int) -> None:
+        judged, warned = self.judge.as_of(review), self.standing.warned
+        best = highest(judged.qualified)
+        if best > self.tier:
+            self._rise(best)
+        elif judged.holds(self.tier):
+            self._clear()
+        elif warned is None or warned.ends_at <= self.scene.at:
+            self._fail_review(review, judged)
+
+    def _fail_review(self, review: int, judged: Judged) -> None:
+        ends_at = self._deadline(self.tier, self.since, review)
+        if ends_at is None:
+            self._fall("review", judged)
+        else:
+            self.standing.warned = Warned(b"", 0, REVIEW, ends_at, review)
+
+    def _end_grace(self) -> None:
+        judged = self.judge.after(self._reviewed())
+        if judged.holds(self.tier):
+            self._clear()
+        else:
+            self._fall("grace_ended", judged)
+
+    def _reviewed(self) -> int:
+        """Return the last review."""
+        return self.since if self.standing.reviewed_at is None else self.standing.reviewed_at
+
+    def _decided_late(self) -> bool:
+        """Let an event from before the last review decide it again."""
+        scene, reviewed = self.scene, self._reviewed()
+        before = None if scene.foreseen is None else scene.foreseen.at_review
+        if before is None or scene.event_at is None or scene.event_at >= reviewed:
+            return False
+        if not before.holds(self.tier):
+            return False
+        judged = self.judge.as_of(reviewed)
+        if judged.holds(self.tier):
+            return False
+        self._fail_review(reviewed, judged)
+        return True
+
+    def _look_ahead(self, review: int) -> None:
+        """In the days before a review that warn of it: set a warning, or clear it."""
+        warn_days = self.judge.book.tiers[self.tier].warn_days
+        if not warn_days or self.scene.at < days_later(self.judge.book.zone, review, -warn_days):
+            return
+        if self.judge.as_of(review).holds(self.tier):
+            self._clear()
+        elif self.standing.warned is None:
+            ends_at = self._deadline(self.tier, self.since, review)
+            if ends_at is not None:
+                self.standing.warned = Warned(b"", 0, REVIEW, ends_at, review)
+
+
+def place(concluded: Conclusions) -> tuple[int, int]:
+    """Return the visible tier and since when."""
+    assert concluded.tier is not None
+    assert concluded.tier_since is not None
+    return concluded.tier, concluded.tier_since

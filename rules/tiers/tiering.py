@@ -1,0 +1,223 @@
+"""The tier that is shown: the customer's own one, or what an override makes of it.
+
+Her own tier goes on beneath an override as its shadow (`own_tier`), so there is one machine for it,
+and `settle` compares what was visible before and after it ran. Warnings are treated alike: one
+that an override hides runs on unpublished, and is `set` once it can be seen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
+
+from models.customer import Standing, Warned
+from rules.tiers.judging import days_later, next_review
+from rules.tiers.own_tier import OVERRIDE_ENDING, OwnTier, highest, place
+
+if TYPE_CHECKING:
+    from models.customer import Conclusions, Override
+    from rules.book import Book
+    from rules.tiers.judging import Judge
+    from rules.tiers.own_tier import MoveReason, Scene
+
+TimerKind = Literal[
+    "tier.grace_end",
+    "tier.review",
+    "tier.review_ahead",
+    "override.ending",
+    "override.end",
+    "hold.end",
+]
+
+
+class Move(NamedTuple):
+    """A customer's new visible tier (its index on the ladder), and why."""
+
+    to: int
+    reason: MoveReason
+    warned: Warned | None = None  # the published warning that came true
+    supersedes: bytes | None = None  # the output that this one undoes
+
+
+class Outcome(NamedTuple):
+    """What is to be told, in this order. `warned` is about the warning that now runs."""
+
+    cleared: Warned | None = None
+    move: Move | None = None
+    warned: Literal["set", "revised"] | None = None
+
+
+NOTHING = Outcome()
+
+
+class Settled(NamedTuple):
+    """The visible tier, since when, and what is to be told."""
+
+    tier: int
+    since: int
+    outcome: Outcome
+
+
+def visible_warning(standing: Standing | None) -> Warned | None:
+    """Return the warning that subscribers know of."""
+    if standing is None:
+        return None
+    for warned in (standing.ending, standing.warned):
+        if warned is not None and warned.id:
+            return warned
+    return None
+
+
+def is_quiet(concluded: Conclusions, qualified: int, held: int) -> bool:
+    """Tell whether the laws have nothing to say, as for most customers most of the time."""
+    tier = concluded.tier
+    return (
+        tier is not None
+        and concluded.standing is None
+        and qualified.bit_length() - 1 <= tier
+        and bool(held >> tier & 1)
+    )
+
+
+def settle(scene: Scene) -> Settled:
+    """Apply the laws to a customer's standing, in place; the caller notes the tier."""
+    concluded = scene.judge.state.concluded
+    tier = concluded.tier
+    if tier is None:
+        return _joined(scene, highest(scene.judged.qualified))
+    standing = concluded.standing
+    if standing is None:
+        standing = concluded.standing = Standing()
+    settled = _settled(scene, standing, tier)
+    if standing == _EMPTY:
+        concluded.standing = None
+    return settled
+
+
+_EMPTY = Standing()
+
+
+def _joined(scene: Scene, best: int) -> Settled:
+    """First sight of a customer."""
+    concluded = scene.judge.state.concluded
+    standing = concluded.standing
+    if scene.judge.book.timing.review != "continuous":
+        standing = concluded.standing = standing or Standing()
+        standing.reviewed_at = scene.said_at
+    shown = best if standing is None else _shown(best, standing.override)
+    if standing is not None and shown != best:
+        standing.shadow = (best, scene.said_at)
+    return Settled(shown, scene.said_at, Outcome(move=Move(shown, "joined")))
+
+
+def _settled(scene: Scene, standing: Standing, tier: int) -> Settled:
+    since = place(scene.judge.state.concluded)[1]
+    known = visible_warning(standing)
+    over: MoveReason | None = None
+    if standing.override is not None and _past(standing.override.until, scene.at):
+        standing.override, over = None, "override_ended"
+    if _past(standing.hold_until, scene.at):
+        standing.hold_until, over = None, over or "hold_ended"
+    own = OwnTier(scene, standing)
+    own.run()
+    standing.shadow = None
+    shown = _shown(own.tier, standing.override)
+    move = None
+    if shown != tier:
+        reason = own.reason if own.reason is not None and shown == own.tier else over
+        if reason is None:  # an override appeared, or a merge brought a higher tier
+            reason = "override_set" if standing.override is not None else "qualified"
+        move = Move(shown, reason, known, own.supersedes)
+        if over is not None and own.reason == "keep_failed":
+            move = move._replace(reason=over)
+        since = scene.said_at if own.supersedes is None else own.since
+    if own.tier != shown or own.since != since:
+        standing.shadow = (own.tier, own.since)
+    warned = _warn(scene, standing, own, shown)
+    now_known = visible_warning(standing)
+    cleared = None
+    if known is not None and known is not now_known:
+        came_true = move is not None and move.to < tier and not own.rescued
+        cleared = None if came_true else known
+        if move is not None and not came_true:
+            move = move._replace(warned=None)
+    elif move is not None and now_known is known:
+        move = move._replace(warned=None)
+    return Settled(shown, since, _told(cleared, move, warned))
+
+
+def _told(
+    cleared: Warned | None, move: Move | None, warned: Literal["set", "revised"] | None
+) -> Outcome:
+    return Outcome(cleared, move, warned) if cleared or move or warned else NOTHING
+
+
+def _warn(
+    scene: Scene, standing: Standing, own: OwnTier, shown: int
+) -> Literal["set", "revised"] | None:
+    """Make the right warning visible; return what is to be told of it."""
+    if standing.hold_until is not None:
+        standing.ending = None
+        return None
+    override = standing.override
+    hidden = override is not None and (override.exactly or override.tier >= own.tier)
+    ends_at = _ending(scene.judge, override, own.tier, shown, scene.at)
+    if ends_at is None:
+        standing.ending = None
+    elif standing.ending is None or standing.ending.ends_at != ends_at:
+        standing.ending = Warned(b"", 0, OVERRIDE_ENDING, ends_at)
+    if hidden and standing.warned is not None:
+        standing.warned = msgspec.structs.replace(standing.warned, id=b"", revision=0)
+    running = standing.ending if hidden else standing.warned
+    if running is None:
+        return None
+    return "revised" if running.id else "set"
+
+
+def _ending(judge: Judge, override: Override | None, own: int, shown: int, at: int) -> int | None:
+    """Return when an override ends, once it is time to warn of what is beneath it."""
+    if override is None or override.until is None or own >= shown:
+        return None
+    return override.until if at >= _warn_from(judge.book, override) else None
+
+
+def _warn_from(book: Book, override: Override) -> int:
+    assert override.until is not None
+    return days_later(book.zone, override.until, -book.tiers[override.tier].grace_days)
+
+
+def _shown(own: int, override: Override | None) -> int:
+    if override is None:
+        return own
+    return override.tier if override.exactly else max(own, override.tier)
+
+
+def _past(until: int | None, at: int) -> bool:
+    return until is not None and at >= until
+
+
+def wakes(judge: Judge, at: int) -> dict[int, TimerKind]:
+    """Return the instants later than `at` at which the laws themselves decide something."""
+    book, concluded = judge.book, judge.state.concluded
+    standing = concluded.standing
+    found: dict[int, TimerKind] = {}
+    if standing is None or concluded.tier is None or concluded.tier_since is None:
+        return found
+    own, since = standing.shadow or place(concluded)
+    after = since if standing.reviewed_at is None else standing.reviewed_at
+    review = next_review(book, judge.state.facts, since, after)
+    if review is not None:
+        found[review] = "tier.review"
+        if book.tiers[own].warn_days:
+            found[days_later(book.zone, review, -book.tiers[own].warn_days)] = "tier.review_ahead"
+    override = standing.override
+    if override is not None and override.until is not None:
+        if own < concluded.tier:
+            found[_warn_from(book, override)] = "override.ending"
+        found[override.until] = "override.end"
+    if standing.warned is not None:
+        found[standing.warned.ends_at] = "tier.grace_end"
+    if standing.hold_until is not None:
+        found[standing.hold_until] = "hold.end"
+    return {instant: kind for instant, kind in found.items() if instant > at}
