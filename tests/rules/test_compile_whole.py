@@ -34,7 +34,8 @@ def test_compiled_equals_explained(
 
 
 @pytest.mark.long
-@settings(max_examples=1_000, suppress_health_check=_SLOW)
+@pytest.mark.timeout(300)
+@settings(max_examples=400, suppress_health_check=_SLOW)
 @given(books(), known_customers(), BANDS, GIVENS, TIERS, EVENTS)
 def test_compiled_equals_explained_at_length(
     book: Book,
@@ -56,7 +57,8 @@ def test_until_due_nothing_changes_by_itself(
 
 
 @pytest.mark.long
-@settings(max_examples=200, suppress_health_check=_SLOW)
+@pytest.mark.timeout(300)
+@settings(max_examples=80, suppress_health_check=_SLOW)
 @given(books(), known_customers(), GIVENS, TIERS)
 def test_until_due_nothing_changes_by_itself_at_length(
     book: Book, state: CustomerState, era: Given, tier: int | None
