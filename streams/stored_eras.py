@@ -1,4 +1,4 @@
-"""Eras as readers find them: the newest one that the store holds, and when a model was activated.
+"""Eras and position as readers find them in the store, and when a model was activated.
 
 For whoever is not the partition's owner; the owner has its ledger.
 """
@@ -14,18 +14,30 @@ from streams.store import keys
 from streams.store.port import Store
 
 
+async def standing(store: Store, partition: int) -> tuple[Position | None, tuple[EraRecord, ...]]:
+    """Return a partition's position, and the eras that it needs, in rising order.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
+    position, book = (await store.view(partition, [keys.POSITION, keys.BOOK])).values
+    slots = msgspec.json.decode(book or b"[]", type=tuple[int, ...])
+    view = await store.view(partition, [keys.era_field(slot) for slot in slots])
+    records = [msgspec.json.decode(each, type=EraRecord) for each in view.values if each]
+    return (
+        None if position is None else msgspec.json.decode(position, type=Position),
+        tuple(sorted(records, key=lambda record: record.number)),
+    )
+
+
 async def newest(store: Store, partition: int) -> tuple[EraRecord | None, int | None]:
     """Return the newest era of a partition and the partition's clock, None where there is none.
 
     Raises:
         Unavailable: the store does not answer.
     """
-    position, book = (await store.view(partition, [keys.POSITION, keys.BOOK])).values
-    now = None if position is None else msgspec.json.decode(position, type=Position).now
-    slots = msgspec.json.decode(book or b"[]", type=tuple[int, ...])
-    view = await store.view(partition, [keys.era_field(slot) for slot in slots])
-    records = (msgspec.json.decode(v, type=EraRecord) for v in view.values if v is not None)
-    return max(records, key=lambda record: record.number, default=None), now
+    position, eras = await standing(store, partition)
+    return eras[-1] if eras else None, None if position is None else position.now
 
 
 async def activated_at(log: Log, control_topic: str, era: EraRecord | None) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from getpass import getuser
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from models.calendar import rfc3339
 from streams.clock import SystemClock
-from streams.commands.common import CommandFailed, Reach, out, reach, run, settings
+from streams.commands.common import CommandFailed, Reach, instant, out, reach, run, settings
 from streams.ledger import Position
 from streams.log.port import Append, Entry
 from streams.releases import ClockReleased, Releases
@@ -51,7 +50,7 @@ def advance(
     Workers never do that by themselves: after a long standstill it is for a person to say that the
     wall clock is right, since whoever is silent by the new time is found silent.
     """
-    run(_advance(None if to is None else _instant(to), ask=not yes))
+    run(_advance(None if to is None else instant(to), ask=not yes))
 
 
 @app.command()
@@ -156,15 +155,3 @@ async def position_of(reached: Reach, partition: int) -> Position | None:
     view = await reached.store.view(partition, [keys.POSITION])
     value = view.values[0]
     return None if value is None else msgspec.json.decode(value, type=Position)
-
-
-def _instant(text: str) -> int:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise CommandFailed(
-            f"{text!r} is no instant; write it like 2026-08-02T16:00:00Z, with an offset"
-        )
-    return int(at.timestamp())

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -81,3 +82,16 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
     """Run a command's work to its end."""
     quieten()
     return asyncio.run(work)
+
+
+def instant(text: str) -> int:
+    """Return a written instant in seconds since 1970. Raises CommandFailed."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CommandFailed(
+            f"{text!r} is no instant; write it like 2026-08-02T16:00:00Z, with an offset"
+        )
+    return int(at.timestamp())

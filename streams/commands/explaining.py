@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +18,7 @@ from rules.explanation.view import View
 from rules.tiers.judging import Judge
 from rules.tiers.tiering import visible_warning
 from streams.commands.asking import CustomerId
-from streams.commands.common import CommandFailed, out, reach, run, settings
+from streams.commands.common import CommandFailed, instant, out, reach, run, settings
 from streams.commands.finding import Found, find, find_past
 from streams.commands.telling import ground, money, told
 from streams.jobs.ahead import Ahead, by_itself
@@ -35,7 +34,7 @@ def explain_customer(customer_id: CustomerId, at: At = None) -> None:
 
     Also what is missing for the next tier, what a running warning says, and what changes by itself.
     """
-    found = run(_found(customer_id, None if at is None else _instant(at)))
+    found = run(_found(customer_id, None if at is None else instant(at)))
     say(found, settings().app)
 
 
@@ -60,18 +59,6 @@ async def _found(customer_id: str, at: int | None) -> Found:
         if at is None:
             return await find(reached, customer_id)
         return await find_past(reached, customer_id, at)
-
-
-def _instant(text: str) -> int:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise CommandFailed(
-            f"{text!r} is no instant; write it like 2026-08-02T16:00:00Z, with an offset"
-        )
-    return int(at.timestamp())
 
 
 def _concluded(found: Found) -> tuple[Era, Judge, int]:

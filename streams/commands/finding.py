@@ -9,11 +9,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 from models.customer import CustomerState, unpack
 from rules.eras import Era
 from streams.commands.common import CommandFailed, Reach, err
-from streams.jobs.census import standing
 from streams.jobs.hindsight import as_of
 from streams.ledger import Position
 from streams.log.partitioner import partition_for
 from streams.store import keys
+from streams.stored_eras import standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,10 @@ from concurrent.futures import Executor
 import msgspec
 
 from models.errors import TierstreamError
-from rules.eras import EraRecord
 from streams.jobs.preview import Basis, Tally, previewed
-from streams.ledger import Position
 from streams.store import keys
 from streams.store.port import Store
+from streams.stored_eras import standing
 
 _PAGE = 1_000
 _PENDING_MAX = 16  # pages that wait to be computed, or are: some megabytes
@@ -76,18 +75,6 @@ async def based(store: Store, partition: int, draft: Basis) -> Basis | None:
         return None
     return msgspec.structs.replace(
         draft, now=position.now, first_tick=position.first_tick, eras=eras
-    )
-
-
-async def standing(store: Store, partition: int) -> tuple[Position | None, tuple[EraRecord, ...]]:
-    """Return a partition's position, and the eras that it needs, in rising order."""
-    position, book = (await store.view(partition, [keys.POSITION, keys.BOOK])).values
-    slots = msgspec.json.decode(book or b"[]", type=tuple[int, ...])
-    view = await store.view(partition, [keys.era_field(slot) for slot in slots])
-    records = [msgspec.json.decode(each, type=EraRecord) for each in view.values if each]
-    return (
-        None if position is None else msgspec.json.decode(position, type=Position),
-        tuple(sorted(records, key=lambda record: record.number)),
     )
 
 
