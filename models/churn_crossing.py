@@ -13,7 +13,7 @@ from models.churn import FORECAST_DAYS_MAX, MbgNbd, risk
 
 _ROUNDING_DAYS = 1e-6
 _NEWTON_STEPS_MAX = 64  # about five are needed, ten in extreme cases
-_NEWTON_TOLERANCE = 1e-9  # in ln(days); convergence is quadratic, so the error is far below
+_NEWTON_TOLERANCE = 1e-6  # in ln(days); convergence is quadratic, so the error is far below
 
 
 def crossing_age(
@@ -30,33 +30,46 @@ def crossing_age(
     1e-6 days, and it is that close to the true crossing; `crossing_at` is exact. None if it lies
     more than a century ahead.
 
-    With y = ln(alpha + T), the logarithm of 1 - risk is concave and falls as y grows (both of its
-    terms are: see `_log_safety`). So Newton's method that starts late comes down on the crossing
-    without ever passing it, and there is a late start in closed form: the age at which having left
-    alone, or buying too slowly alone, would reach the threshold.
+    With y = ln(alpha + T), the logarithm of 1 - risk is concave and falls as y grows. It is
+
+        ln(1 - e^(-n v)) - ln(1 + e^(l + n y)),   v = ln(1 + horizon e^-y).
+
+    The second term is a softplus. The first has the slope -n (1 - e^-v) / (e^(n v) - 1), which
+    falls with y, because 1 / (e^v - 1) < 1 / v < n / (1 - e^(-n v)). So Newton's method that starts
+    late comes down on the crossing without ever passing it, and there is a late start in closed
+    form: the age at which having left alone, or buying too slowly alone, would reach the threshold.
     """
     if not 0.0 < threshold < 1.0:
         message = f"a risk threshold lies strictly between 0 and 1, not {threshold!r}"
         raise ValueError(message)
-    if risk(model, x, ell, after_age_days, horizon_days) >= threshold:
-        return after_age_days
-    latest_age_days = after_age_days + FORECAST_DAYS_MAX
-    if risk(model, x, ell, latest_age_days, horizon_days) < threshold:
-        return None
-    shape = model.r + x
+    shape, alpha = model.r + x, model.alpha_days
     target = log1p(-threshold)
     slow = -log(threshold) / shape
     y = min(
         (log(threshold) - target - ell) / shape,
         log(horizon_days) - slow - log(-expm1(-slow)),
     )
+    latest_age_days = after_age_days + FORECAST_DAYS_MAX
+    if y > log(alpha + latest_age_days):
+        if risk(model, x, ell, latest_age_days, horizon_days) < threshold:
+            return None
+        y = log(alpha + latest_age_days)
+    earliest = log(alpha + after_age_days)
     for _ in range(_NEWTON_STEPS_MAX):
-        value, slope = _log_safety(shape, ell, horizon_days, y)
-        step = (value - target) / slope
+        if y <= earliest:
+            return after_age_days
+        odds_dead = exp(ell + shape * y)
+        horizons = horizon_days * exp(-y)
+        purchase = -expm1(-shape * log1p(horizons))
+        value = log(purchase / (1.0 + odds_dead))
+        step = (target - value) / (
+            shape * (horizons / (1.0 + horizons) * (1.0 / purchase - 1.0))
+            + shape * (odds_dead / (1.0 + odds_dead))
+        )
         y -= step
         if step < _NEWTON_TOLERANCE:
             break
-    age_days = ceil((exp(y) - model.alpha_days) / _ROUNDING_DAYS) * _ROUNDING_DAYS
+    age_days = ceil((exp(y) - alpha) / _ROUNDING_DAYS) * _ROUNDING_DAYS
     return max(age_days, after_age_days)
 
 
@@ -91,21 +104,3 @@ def crossing_at(
     while not reached(at):
         at += 1
     return at
-
-
-def _log_safety(shape: float, ell: float, horizon_days: float, y: float) -> tuple[float, float]:
-    """Return ln(1 - risk) at y = ln(alpha + T), and its derivative by y.
-
-    It is ln(1 - e^(-n v)) - ln(1 + e^(l + n y)) with v = ln(1 + horizon e^-y). The second term is
-    a softplus. The first has the slope -n (1 - e^-v) / (e^(n v) - 1), which falls with y, because
-    1 / (e^v - 1) < 1 / v < n / (1 - e^(-n v)).
-    """
-    odds_dead = exp(ell + shape * y)
-    horizons = horizon_days * exp(-y)
-    no_purchase = exp(-shape * log1p(horizons))
-    purchase = -expm1(-shape * log1p(horizons))
-    value = log(purchase) - log1p(odds_dead)
-    slope = -shape * (
-        horizons / (1.0 + horizons) * no_purchase / purchase + odds_dead / (1.0 + odds_dead)
-    )
-    return value, slope

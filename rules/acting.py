@@ -55,27 +55,38 @@ def act(book: Book, concluded: Conclusions, marks: Marks, occasion: Occasion) ->
     """Return what is to be told, policies first; note in the state what has started."""
     requests = [
         Request("start" if marks.policies >> index & 1 else "stop", index, "while")
-        for index in range(len(book.policies))
-        if (marks.policies ^ concluded.policies) >> index & 1
+        for index in _places(marks.policies ^ concluded.policies)
     ]
     before, concluded.whens = concluded.whens, marks.whens
     concluded.policies = marks.policies
-    for index, action in enumerate(book.actions):
-        cancel = _cancelled(concluded.asked.get(index), marks, index, occasion)
+    # An action can be due only while its conditions hold, and cancelled only once it was asked.
+    due = marks.whiles & (marks.whens | book.repeating)
+    asked_for = concluded.asked
+    for index in sorted({*asked_for, *_places(due)}) if asked_for else _places(due):
+        cancel = _cancelled(asked_for.get(index), marks, index, occasion)
         if cancel is not None:
             requests.append(Request("cancel", index, cancel))
         trigger = _occasion_for(book, concluded, index, before, marks, occasion)
         if trigger is not None:
-            requests.append(_request(book.zone, action, index, trigger, occasion))
+            requests.append(_request(book.zone, book.actions[index], index, trigger, occasion))
     return requests
+
+
+def _places(mask: int) -> list[int]:
+    """Return the places of the bits that are set, lowest first."""
+    places = []
+    while mask:
+        places.append((mask & -mask).bit_length() - 1)
+        mask &= mask - 1
+    return places
 
 
 def next_turn(book: Book, concluded: Conclusions, whiles: int, at: int) -> int | None:
     """Return the next instant at which an action is to be repeated."""
     turns = [
-        days_later(book.zone, concluded.asked[index].at, action.every_days)
-        for index, action in enumerate(book.actions)
-        if action.every_days is not None and whiles >> index & 1 and index in concluded.asked
+        days_later(book.zone, last.at, every_days)
+        for index, last in concluded.asked.items()
+        if whiles >> index & 1 and (every_days := book.actions[index].every_days) is not None
     ]
     return min((turn for turn in turns if turn > at), default=None)
 

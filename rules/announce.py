@@ -19,7 +19,7 @@ from rules.tiers.tiering import Outcome, visible_warning
 from rules.timers import outlook
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from models.decisions import AnyDecision
     from rules.announce_tier import Missing
@@ -92,7 +92,9 @@ def _tier(envelope: Envelope, judge: Judge, change: Change, decisions: list[AnyD
 
 def _segments(envelope: Envelope, book: Book, change: Change, decisions: list[AnyDecision]) -> None:
     before, after = change.categories, envelope.state.concluded.categories
-    carried = {} if change.carried is None else change.carried.categories
+    carried = _NONE if change.carried is None else change.carried.categories
+    if before == after and not carried:
+        return
     for index, dimension in enumerate(book.dimensions):
         old = before[index] if index < len(before) else None
         if old == after[index] and not (old is None and dimension.name in carried):
@@ -104,35 +106,35 @@ def _segments(envelope: Envelope, book: Book, change: Change, decisions: list[An
             left = ("out",)  # nobody is in a group before the first look
         entered = dimension.names(after[index])
         if entered != left:
-            decisions.append(_segment(envelope, dimension, left, entered))
-    known = {dimension.name for dimension in book.dimensions}
-    decisions += [_dropped(envelope, name, carried[name]) for name in carried if name not in known]
+            decisions.append(_segment(envelope, dimension, left or (), entered or ()))
+    if carried:
+        known = {dimension.name for dimension in book.dimensions}
+        decisions += [
+            _dropped(envelope, name, was) for name, was in carried.items() if name not in known
+        ]
 
 
 _GROUP = "group."
+_NONE: Mapping[str, tuple[str, ...]] = {}
 
 
 def _segment(
-    envelope: Envelope,
-    dimension: Dimension,
-    left: tuple[str, ...] | None,
-    entered: tuple[str, ...] | None,
+    envelope: Envelope, dimension: Dimension, left: tuple[str, ...], entered: tuple[str, ...]
 ) -> SegmentChanged:
     single = dimension.kind != "many"
-    labels = {category.name: category.label for category in dimension.categories}
     return SegmentChanged(
         **envelope.fields(SEGMENT),  # type: ignore[arg-type]  # one envelope for all
         dimension=dimension.name,
         kind="single" if single else "many",
         from_=left[0] if single and left else None,
         to=entered[0] if single and entered else None,
-        added=tuple(name for name in entered or () if name not in (left or ())),
-        removed=tuple(name for name in left or () if name not in (entered or ())),
-        current=entered or (),
-        labels=dict(labels.get(entered[0], {})) if single and entered else {},
+        added=tuple([name for name in entered if name not in left]),
+        removed=tuple([name for name in left if name not in entered]),
+        current=entered,
+        labels=dimension.label_of(entered[0]) if single and entered else {},
         reactivated=dimension.name == "lifecycle"
         and left == ("churned",)
-        and entered not in {None, ("prospect",)},
+        and entered not in {(), ("prospect",)},
     )
 
 

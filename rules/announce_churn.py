@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.calendar import DAY_S, rfc3339
+from models.calendar import DAY_S, iso_date, rfc3339
 from models.churn import expected_next, p_alive, risk_factors
 from models.decisions import ChurnRiskChanged, Outlook, RiskReason
 from rules import churn_risk
@@ -28,8 +28,9 @@ def churn_changed(
         raise ValueError(message)
     names, horizon_days = scale.rules.names, scale.rules.horizon_days
     model, age = scale.model, churn_risk.age_days(stand, at)
-    level = model.calibrated(churn_risk.raw_risk(scale, stand, at))
-    previous_score, concluded.score = concluded.score, churn_risk.score_at(scale, stand, at)
+    raw = churn_risk.raw_risk(scale, stand, at)
+    level = model.calibrated(raw)
+    previous_score, concluded.score = concluded.score, churn_risk.score_of(scale, raw)
     rises_at = _rises_at(scale, stand, concluded, at, is_new=concluded.band != band_before)
     return ChurnRiskChanged(
         **envelope.fields(CHURN),  # type: ignore[arg-type]  # one dict for all outputs' envelope
@@ -40,10 +41,10 @@ def churn_changed(
         risk=round(level, 4),
         p_alive=round(p_alive(model.parameters, stand.repeats, stand.log_dead, age), 4),
         horizon_days=horizon_days,
-        reasons=_reasons(envelope, stand, at, horizon_days),
+        reasons=_reasons(envelope, stand, age, horizon_days),
         last_purchase_at=rfc3339(stand.last_at),
-        expected_purchase=_expected_purchase(envelope, stand, at),
-        value_at_risk=_value_at_risk(envelope, scale, stand, at, level),
+        expected_purchase=_expected_purchase(envelope, stand, at, age),
+        value_at_risk=_value_at_risk(envelope, scale, stand, age, level),
         if_nothing_happens=(
             None if rises_at is None else Outlook(rfc3339(rises_at), band=names[concluded.band + 1])
         ),
@@ -67,11 +68,10 @@ def _rises_at(
 
 
 def _reasons(
-    envelope: Envelope, stand: Standing, at: int, horizon_days: float
+    envelope: Envelope, stand: Standing, age: float, horizon_days: float
 ) -> tuple[RiskReason, ...]:
     facts, model = envelope.state.facts, envelope.era.model
     coins = churn_risk.coins_since(facts, model.coins, stand.first_at, stand.last_at)
-    age = churn_risk.age_days(stand, at)
     last_age = (stand.last_at - stand.first_at) / DAY_S
     parts = risk_factors(
         model.parameters,
@@ -103,19 +103,20 @@ def _reasons(
     return tuple(reasons[:_REASONS_MAX])
 
 
-def _expected_purchase(envelope: Envelope, stand: Standing, at: int) -> dict[str, str] | None:
-    age = churn_risk.age_days(stand, at)
+def _expected_purchase(
+    envelope: Envelope, stand: Standing, at: int, age: float
+) -> dict[str, str] | None:
     span = expected_next(envelope.era.model.parameters, stand.repeats, age)
     if span is None:
         return None
     start = max(at, stand.last_at)
     zone = envelope.era.zone
-    first, last = (zone.date(zone.day(start + round(days * DAY_S))) for days in span)
-    return {"from": first.isoformat(), "to": last.isoformat()}
+    first, last = (zone.day(start + round(days * DAY_S)) for days in span)
+    return {"from": iso_date(first), "to": iso_date(last)}
 
 
 def _value_at_risk(
-    envelope: Envelope, scale: Scale, stand: Standing, at: int, level: float
+    envelope: Envelope, scale: Scale, stand: Standing, age: float, level: float
 ) -> dict[str, int | str] | None:
     """What she would spend within the horizon at her own pace if she stayed, times the risk.
 
@@ -126,7 +127,6 @@ def _value_at_risk(
     if facts.currency is None or facts.purchase_days == 0:
         return None
     spent = facts.pruned_net_minor + sum(facts.net_minor)
-    age = churn_risk.age_days(stand, at)
     pace = (parameters.r + stand.repeats) / (parameters.alpha_days + age)
     expected = spent / facts.purchase_days * pace * scale.rules.horizon_days
     return {"amount_minor": round(level * expected), "currency": facts.currency}

@@ -129,6 +129,10 @@ class Dimension:
             return tuple(c.name for i, c in enumerate(self.categories) if category >> i & 1)
         return (self.categories[category].name,)
 
+    def label_of(self, name: str) -> dict[str, str]:
+        """Return a category's label; an open dimension's have none."""
+        return next((dict(c.label) for c in self.categories if c.name == name), {})
+
     def category(self, names: tuple[str, ...] | None) -> CategoryValue:
         """Return the value that stands for names, also for those that categories had before."""
         if names is None or (not names and self.kind != "many"):
@@ -235,6 +239,7 @@ class Book:
     dimensions: tuple[Dimension, ...]
     policies: tuple[Policy, ...]
     actions: tuple[Action, ...]
+    repeating: int  # bit mask of the actions that are asked for again and again
     churn: ChurnRules | None
     warnings: tuple[Finding, ...]  # what the lint advises against
     conclude: Conclude = field(repr=False, compare=False)

@@ -4,10 +4,8 @@ Everything here compares raw risks, as the model gives them: an era turns the bo
 write, which are calibrated, into raw ones once, and no event pays for the calibration.
 
 Between events the risk only rises, so a band is entered by silence at one instant that can be
-solved for. Solving costs several evaluations; `quiet_until` saves most of them: an instant before
-which the band is known not to rise stays valid as long as the risk *at that instant* is below the
-next band, which is one evaluation to check. A purchase mostly moves the crossing away, the timer
-then fires early, finds nothing, and the crossing is solved for again.
+solved for. It is solved anew at every event. To keep an instant that is only known not to be late
+would cost more: after the next purchase its timer fires in vain, and that costs an evaluation.
 """
 
 from __future__ import annotations
@@ -83,7 +81,7 @@ def coins_since(
 
     A complaint without a severity counts as low: nobody has said that it was worse.
     """
-    thrown = []
+    thrown: list[tuple[float, float, bool]] = []
     for case in facts.complaints:
         opened = case.opened_at
         if opened is not None and opened >= last and case.status[1] != RETRACTED:
@@ -115,7 +113,12 @@ def score_at(scale: Scale, stand: Standing, at: int) -> int:
     For people to read. Bands compare the risk itself: at 0.747 the score says 75, and a band that
     begins at 0.75 has not begun.
     """
-    return bisect_right(scale.scores, raw_risk(scale, stand, at))
+    return score_of(scale, raw_risk(scale, stand, at))
+
+
+def score_of(scale: Scale, raw: float) -> int:
+    """Return the score of a raw risk."""
+    return bisect_right(scale.scores, raw)
 
 
 def assess(
@@ -139,16 +142,10 @@ def assess(
     for index, (enter, keep) in enumerate(bands, start=1):
         if raw >= (keep if held is not None and held >= index else enter):
             band = index
-    known = concluded.quiet_until
-    if band != held:
+    if band != held and held is not None and not at_once:
         stay_until = (concluded.band_since or 0) + rules.minimum_stay_s
-        if held is not None and not at_once and at < stay_until:
-            return held, stay_until, known
-    elif known is not None and known > at:
-        # A second before, for at the instant itself the risk has just reached the next band.
-        eve = (max(known - 1, last) - first) / DAY_S
-        if risk(parameters, repeats, ell, eve, horizon_days) < bands[band][0]:
-            return band, known, known
+        if at < stay_until:
+            return held, stay_until, concluded.quiet_until
     quiet_until = None if band == len(bands) else reached_at(scale, stand, bands[band][0], at)
     return band, quiet_until, quiet_until
 

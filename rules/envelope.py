@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TIER, CHURN, SEGMENT, WARNING, ACTION = range(5)  # the feeds: keys of `Conclusions.feeds`
 
+_MERGES = (CustomersMerged, CustomerMoved)
+
 
 class Trigger(msgspec.Struct, frozen=True, gc=False):
     """What led to an evaluation. `said_at`: the earliest `occurred_at` of what it makes known.
@@ -47,34 +49,27 @@ class Envelope(NamedTuple):
     state: CustomerState
     era: Era
     trigger: Trigger
-    cause: Cause
-    root: Cause | None
     occurred_at: int
+    cause_id: str
+    common: dict[str, object]  # the fields that are the same in all of them
 
     def fields(self, feed: int) -> dict[str, object]:
         """Return what every output carries, and take the next place in the feed."""
         concluded = self.state.concluded
-        concluded.revision += 1
+        revision = concluded.revision = concluded.revision + 1
         before = concluded.feeds.get(feed)
-        new_id = output_id(self.app, self.customer, concluded.revision, self.cause.id)
-        sequence = 1 if before is None else before.sequence + 1
+        new_id = output_id(self.app, self.customer, revision, self.cause_id)
+        sequence, previous = 1, None
+        if before is not None:
+            sequence, previous = before.sequence + 1, before.previous_id.hex()
         concluded.feeds[feed] = Feed(sequence, new_id)
-        previous = None if before is None else before.previous_id.hex()
-        origin: Origin = "live" if self.trigger.kind in {"event", "timer"} else "activation"
-        if isinstance(self.trigger.event, CustomersMerged | CustomerMoved):
-            origin = "merge"
         return {
+            **self.common,
             "id": new_id.hex(),
-            "customer_id": self.customer,
-            "revision": concluded.revision,
+            "revision": revision,
             "sequence": sequence,
             "previous_id": previous,
             "supersedes": previous if self.trigger.late else None,
-            "origin": origin,
-            "occurred_at": rfc3339(self.occurred_at),
-            "cause": self.cause,
-            "root_cause": self.root,
-            "rulebook": self.era.book_ref,
         }
 
 
@@ -83,8 +78,19 @@ def enveloped(
 ) -> Envelope:
     """Return the envelope of the outputs of one evaluation."""
     occurred_at = max(state.concluded.said_at, trigger.said_at)
-    cause, root = _cause(customer, trigger), _root(state, trigger)
-    return Envelope(app, customer, state, era, trigger, cause, root, occurred_at)
+    origin: Origin = "live" if trigger.kind in {"event", "timer"} else "activation"
+    if type(trigger.event) in _MERGES:
+        origin = "merge"
+    cause = _cause(customer, trigger)
+    common: dict[str, object] = {
+        "customer_id": customer,
+        "origin": origin,
+        "occurred_at": rfc3339(occurred_at),
+        "cause": cause,
+        "root_cause": _root(state, trigger),
+        "rulebook": era.book_ref,
+    }
+    return Envelope(app, customer, state, era, trigger, occurred_at, cause.id, common)
 
 
 def _cause(customer: str, trigger: Trigger) -> Cause:

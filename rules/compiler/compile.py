@@ -50,6 +50,7 @@ def compile_book(text: str, file: str = "rulebook.yaml") -> Book:
     }
     program = writing.write(rules, names)
     exec(compile(program, f"<rulebook {rulebook.rulebook}>", "exec"), names)  # noqa: S102
+    actions = _actions(rulebook, rules)
     return Book(
         name=rulebook.rulebook,
         version=rulebook.version,
@@ -64,7 +65,8 @@ def compile_book(text: str, file: str = "rulebook.yaml") -> Book:
             Policy(name, labelled(entry.label, name), entry.was)
             for name, entry in rulebook.policies.items()
         ),
-        actions=_actions(rulebook, rules),
+        actions=actions,
+        repeating=sum(1 << i for i, a in enumerate(actions) if not a.has_when and a.every_days),
         churn=None if rulebook.churn is None else _churn(rulebook.churn),
         warnings=warnings,
         conclude=names["conclude"],

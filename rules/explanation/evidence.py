@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from models.calendar import Calendar
+from models.calendar import iso_date
 from rules.book import Book
 from rules.explanation.view import View, compared
 from rules.facts import lookup
@@ -51,7 +51,7 @@ def evidence(view: View, rule: str) -> list[dict[str, Any]]:
         found = next((d for d in book.rules.dimensions if d.name == name), None)
         if found is not None:
             return list(of_dimension(view, found))
-    conditions = _conditions(book)
+    conditions = _conditions(book, rule)
     if rule not in conditions:
         message = f"the rulebook {book.name!r} has no rule {rule!r}"
         raise KeyError(message)
@@ -59,18 +59,24 @@ def evidence(view: View, rule: str) -> list[dict[str, Any]]:
     return [] if condition is None else list(of_condition(view, rule, condition))
 
 
-def _conditions(book: Book) -> dict[str, Condition | None]:
-    """Return the conditions of tiers, policies and actions by the names of their rules."""
+def _conditions(book: Book, rule: str) -> dict[str, Condition | None]:
+    """Return the conditions of the tier, policy or action that a rule is of, by their rules."""
+    kind, _, name = rule.rpartition(".")[0].partition(".")
     found: dict[str, Condition | None] = {}
-    for tier in book.rules.tiers:
-        found[f"tiers.{tier.name}.qualify"] = tier.qualify
-        found[f"tiers.{tier.name}.keep"] = tier.keep
-    for policy in book.rules.policies:
-        found[f"policies.{policy.name}.while"] = policy.condition
-    for action in book.rules.actions:
-        found[f"actions.{action.name}.when"] = action.when
-        found[f"actions.{action.name}.while"] = action.condition
-    return found
+    match kind:
+        case "tiers":
+            for tier in book.rules.tiers:
+                if tier.name == name:
+                    found = {"qualify": tier.qualify, "keep": tier.keep}
+        case "policies":
+            for policy in book.rules.policies:
+                if policy.name == name:
+                    found = {"while": policy.condition}
+        case "actions":
+            for action in book.rules.actions:
+                if action.name == name:
+                    found = {"when": action.when, "while": action.condition}
+    return {f"{kind}.{name}.{part}": condition for part, condition in found.items()}
 
 
 def of_condition(view: View, rule: str, node: Condition) -> Iterator[dict[str, Any]]:
@@ -159,7 +165,7 @@ def _edges(view: View, fact: Fact) -> dict[str, str]:
     if span.first is None:
         return {}
     last = view.today if span.last is None else span.last
-    return {"first_day": written(span.first), "last_day": written(last)}
+    return {"first_day": iso_date(span.first), "last_day": iso_date(last)}
 
 
 def named(value: Value) -> dict[str, Any]:
@@ -169,6 +175,7 @@ def named(value: Value) -> dict[str, Any]:
     return {"fact": value.name, "args": {name: rounded(given) for name, given in value.args}}
 
 
+@lru_cache(maxsize=4_096)
 def is_money(value: Value) -> bool:
     """Tell whether a value is a fact in money, so in minor units of the rulebook's currency."""
     if not isinstance(value, Fact):
@@ -182,9 +189,3 @@ def rounded(value: Any) -> Any:  # noqa: ANN401  # what JSON can hold
     if isinstance(value, tuple):
         return list(value)
     return round(value, _DIGITS) if isinstance(value, float) else value
-
-
-@lru_cache(maxsize=4_096)
-def written(day: int) -> str:
-    """Write the date of a day number."""
-    return Calendar.date(day).isoformat()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from models.calendar import rfc3339
+from models.calendar import iso_date, rfc3339
 from models.customer import CustomerState
 from rules.book import Book, Given
-from rules.explanation.evidence import evidence, of_condition, of_dimension, written
+from rules.explanation.evidence import evidence, of_condition, of_dimension
 from rules.explanation.needs import missing, missing_for_next
 from rules.explanation.view import Text, Truth, View
 from rules.language.tree import Condition
@@ -72,7 +72,7 @@ def explain(
     due = book.conclude(state, now, band, given)[3]
     return Explanation(
         at=rfc3339(now),
-        today=written(view.today),
+        today=iso_date(view.today),
         band=view.band,
         dimensions=tuple(
             ExplainedDimension(

@@ -38,12 +38,10 @@ def missing(view: View, tier_index: int) -> list[dict[str, Any]]:
 
 
 def _failing(view: View, node: Condition) -> list[Compare]:
-    """Return the comparisons that keep a condition from holding."""
-    if view.holds(node) is True:
-        return []
+    """Return the comparisons that keep a condition from holding; nothing where it holds."""
     match node:
         case Compare():
-            return [node]
+            return [] if view.holds(node) is True else [node]
         case And(parts):
             return [failing for part in parts for failing in _failing(view, part)]
         case Or(parts):

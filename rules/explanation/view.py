@@ -90,13 +90,13 @@ class View:
 
     def value(self, node: Value) -> Any:  # noqa: ANN401  # a number, a text, or None
         """Return a value; None: unknown."""
+        if isinstance(node, Fact):
+            if node not in self._read:
+                self._read[node] = self._fact(node)
+            return self._read[node]
+        if isinstance(node, Constant):
+            return node.value
         match node:
-            case Constant(value):
-                return value
-            case Fact():
-                if node not in self._read:
-                    self._read[node] = self._fact(node)
-                return self._read[node]
             case Arithmetic(op, left, right):
                 one, other = self.value(left), self.value(right)
                 if one is None or other is None or (op == "/" and other == 0):
@@ -138,9 +138,9 @@ class View:
 
     def holds(self, node: Condition) -> Truth:
         """Return whether a condition holds, in Kleene's three-valued logic; None: unknown."""
+        if isinstance(node, Compare):
+            return compared(node.op, self.value(node.left), self.value(node.right))
         match node:
-            case Compare(left, op, right):
-                return compared(op, self.value(left), self.value(right))
             case And(parts):
                 truths = [self.holds(part) for part in parts]
                 return False if False in truths else None if None in truths else True

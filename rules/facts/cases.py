@@ -8,6 +8,7 @@ polarity. Here both become one series of day buckets for a given selection.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from models.buckets import Series
 from models.calendar import Calendar
@@ -150,9 +151,12 @@ def score_buckets(
     """Return the sums of a metric's scores, and the number of answers with a score, by day."""
     scores: list[tuple[int, int]] = []
     answers: list[tuple[int, int]] = []
-    for case in feedback_cases(facts, metric=metric, topic=topic):
-        score = case.value[6]
-        if case.given_at is not None and score:
+    wanted = METRICS.index(metric)
+    for case in facts.feedback:
+        _, retracted, of, _, _, _, score = case.value
+        if case.given_at is None or retracted or of != wanted or not score:
+            continue
+        if topic is None or case.topic == 1 + TOPICS.index(topic):
             day = zone.day(case.given_at)
             scores.append((day, score - 1))
             answers.append((day, 1))
@@ -177,6 +181,7 @@ def _types(name: str | None) -> tuple[int, ...]:
     return _selected(COMPLAINT_TYPES, name)
 
 
+@cache
 def _severities(exactly: str | None, at_least: str | None) -> tuple[int, ...]:
     """Return the ranks that pass both filters; rank 0 is a complaint without severity."""
     if exactly is None and at_least is None:
@@ -189,6 +194,7 @@ def _severities(exactly: str | None, at_least: str | None) -> tuple[int, ...]:
     )
 
 
+@cache
 def _selected(names: tuple[str, ...], name: str | None) -> tuple[int, ...]:
     return tuple(range(len(names))) if name is None else (names.index(name),)
 
@@ -213,5 +219,7 @@ def _folded_counts(
 
 def _series(counts: list[tuple[int, int]]) -> Series:
     """Return buckets sorted by day; a day may stand in several, which sums do not notice."""
+    if not counts:
+        return EMPTY
     counts.sort()
     return [day for day, _ in counts], [count for _, count in counts]

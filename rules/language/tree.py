@@ -8,7 +8,7 @@ conjunctions are one, and a fact stands left of a constant.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Operator: TypeAlias = Literal[
@@ -38,6 +38,14 @@ class Fact:
 
     name: str
     args: tuple[tuple[str, Argument], ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.name, self.args)))
+
+    def __hash__(self) -> int:
+        """Return the hash of name and arguments; facts are keys wherever outputs are made."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

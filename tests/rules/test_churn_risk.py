@@ -52,9 +52,8 @@ def assessed(
     at_once: bool = False,
     band: int | None = None,
     band_since: int | None = None,
-    quiet_until: int | None = None,
 ) -> Assessment:
-    held = Conclusions(band=band, band_since=band_since, quiet_until=quiet_until)
+    held = Conclusions(band=band, band_since=band_since)
     return Assessment(*assess(facts, held, SCALE, when, at_once=at_once))
 
 
@@ -77,27 +76,6 @@ def test_silence_lifts_the_band_at_quiet_until_and_not_before(days: list[int]) -
         assert assessed(facts, when).band == first.band
     assert assessed(facts, first.quiet_until - 1).band == first.band
     assert (assessed(facts, first.quiet_until).band or 0) > (first.band or 0)
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(st.integers(0, 12), min_size=1, max_size=4, unique=True).map(sorted),
-    st.integers(1, 20),
-)
-def test_a_remembered_instant_never_makes_it_late(days: list[int], later: int) -> None:
-    """What is kept from before a purchase may be early, and never late."""
-    start = at(days[-1] + 2)
-    known = assessed(bought(*days), start)
-    more = bought(*days, days[-1] + later)
-    when = at(days[-1] + later + 1)
-    fresh = assessed(more, when)
-    if known.quiet_until is None or fresh.band is None:
-        return
-    kept = assessed(more, when, band=fresh.band, band_since=at(0), quiet_until=known.quiet_until)
-    truth = assessed(more, when, band=fresh.band, band_since=at(0))
-    if kept.band == truth.band and truth.quiet_until is not None:
-        assert kept.quiet_until is not None
-        assert kept.quiet_until <= truth.quiet_until
 
 
 def rising() -> tuple[Facts, int, int]:
