@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 FORECAST_DAYS_MAX = 36_525.0  # a century: what lies beyond is as good as never
 
 _LOG_ODDS_MAX = 700.0  # exp() overflows above 709; the probability is 0 long before
+_EARLIEST, _LATEST = -log1p(-0.25), -log1p(-0.75)  # the middle half of the waits
 
 
 class MbgNbd(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,20 +197,19 @@ def risk_factors(
     )
 
 
-def expected_next(
-    model: MbgNbd, x: int, age_days: float, *, earliest: float = 0.25, latest: float = 0.75
-) -> tuple[float, float] | None:
+def expected_next(model: MbgNbd, x: int, age_days: float) -> tuple[float, float] | None:
     """Return between which days from now the next purchase is expected, if she is alive.
 
-    Of customers with this history who are alive, a share of `earliest` buys before the first value
-    and a share of `latest` before the second: by default the middle half. The quantile p of the
-    wait is (alpha + T) ((1 - p)^(-1/n) - 1). None if the second lies more than a century ahead.
+    Of customers with this history who are alive, a quarter buys before the first value and a
+    quarter after the second. The quantile p of the wait is (alpha + T) ((1 - p)^(-1/n) - 1). None
+    if the second lies more than a century ahead.
     """
     shape = model.r + x
     rate = model.alpha_days + age_days
-    if -log1p(-latest) / shape > log1p(FORECAST_DAYS_MAX / rate):
+    latest = _LATEST / shape
+    if latest > log1p(FORECAST_DAYS_MAX / rate):
         return None
-    return rate * expm1(-log1p(-earliest) / shape), rate * expm1(-log1p(-latest) / shape)
+    return rate * expm1(_EARLIEST / shape), rate * expm1(latest)
 
 
 def _log_add_exp(one: float, other: float) -> float:

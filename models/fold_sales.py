@@ -67,6 +67,16 @@ def _parts_of_purchase(facts: Facts, event: Purchase, day: int, net: int, *, at_
     margin = (event.margin_minor or 0) if at_home else 0
     if margin:
         count(facts, "margin", day, margin)
+    quantity = 0
+    if event.lines:
+        quantity = _lines_of_purchase(facts, event, day, at_home=at_home)
+    if facts.sole_channel == MIXED and event.channel is not None:
+        part = _part(facts.channels, event.channel)
+        _book(part, day, net=net, orders=1, quantity=quantity, margin=margin)
+
+
+def _lines_of_purchase(facts: Facts, event: Purchase, day: int, *, at_home: bool) -> int:
+    """Book the lines by what shares are made of and by category; return their quantity."""
     quantity = sum(line.quantity_milli or 0 for line in event.lines)
     if quantity:
         count(facts, "quantity", day, quantity)
@@ -76,9 +86,7 @@ def _parts_of_purchase(facts: Facts, event: Purchase, day: int, net: int, *, at_
         part = _part(facts.categories, category)
         milli = sum(line.quantity_milli or 0 for line in lines)
         _book(part, day, net=_net(lines) if at_home else 0, orders=1, quantity=milli)
-    if facts.sole_channel == MIXED and event.channel is not None:
-        part = _part(facts.channels, event.channel)
-        _book(part, day, net=net, orders=1, quantity=quantity, margin=margin)
+    return quantity
 
 
 def refund(facts: Facts, event: Refund, zone: Calendar) -> None:
@@ -220,15 +228,16 @@ def _book(
     margin: int = 0,
 ) -> None:
     index, found = buckets.slot(part.days, day)
-    amounts = (net, refunded, orders, quantity, margin)
-    columns = (
-        *(part.net_minor, part.refunded_minor, part.orders),
-        *(part.quantity_milli, part.margin_minor),
-    )
-    if found:
-        for column, amount in zip(columns, amounts, strict=True):
-            column[index] += amount
-    else:
+    if not found:
         part.days.insert(index, day)
-        for column, amount in zip(columns, amounts, strict=True):
-            column.insert(index, amount)
+        part.net_minor.insert(index, net)
+        part.refunded_minor.insert(index, refunded)
+        part.orders.insert(index, orders)
+        part.quantity_milli.insert(index, quantity)
+        part.margin_minor.insert(index, margin)
+        return
+    part.net_minor[index] += net
+    part.refunded_minor[index] += refunded
+    part.orders[index] += orders
+    part.quantity_milli[index] += quantity
+    part.margin_minor[index] += margin

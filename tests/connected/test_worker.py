@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -212,6 +213,22 @@ async def test_a_worker_without_its_topics_names_them_and_what_to_do(
     told = worker.log.read_text()
     assert "nowhere.segment.log.v1: does not exist; run `tierstream topics create`" in told
     assert "Traceback" not in told
+
+
+async def test_a_worker_whose_port_is_taken_says_which_and_what_to_do(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    worker = WorkerProcess(deployment.settings, "customers-1", tmp_path / "log")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", worker.port))
+        taken.listen()
+        worker.start()
+        assert worker.process is not None
+        assert worker.process.wait(timeout=30) == EXIT_HALT
+    said = worker.log.read_text()
+    assert f"port {worker.port} of 127.0.0.1 cannot be bound" in said
+    assert "TIERSTREAM_WEB_PORT" in said
+    assert "Traceback" not in said
 
 
 async def test_a_worker_processes_the_log_and_stops_when_told(
