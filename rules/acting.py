@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from models.calendar import DAY_S
 from models.customer import Asked
 from models.events import Complaint
 from models.ids import short_hash
@@ -59,16 +60,16 @@ def act(book: Book, concluded: Conclusions, marks: Marks, occasion: Occasion) ->
     ]
     before, concluded.whens = concluded.whens, marks.whens
     concluded.policies = marks.policies
-    # An action can be due only while its conditions hold, and cancelled only once it was asked.
-    due = marks.whiles & (marks.whens | book.repeating)
-    asked_for = concluded.asked
-    for index in sorted({*asked_for, *_places(due)}) if asked_for else _places(due):
-        cancel = _cancelled(asked_for.get(index), marks, index, occasion)
+    kept = marks.whiles & marks.standing
+    retracted = _is_retraction(occasion.event)
+    ended = [i for i in concluded.asked if retracted or not kept >> i & 1]
+    due = marks.whiles & (marks.whens & (book.momentary | ~before) | book.repeating)
+    for index in sorted({*ended, *_places(due)}) if ended else _places(due):
+        cancel = _cancelled(concluded.asked.get(index), marks, index, occasion)
         if cancel is not None:
             requests.append(Request("cancel", index, cancel))
-        trigger = _occasion_for(book, concluded, index, before, marks, occasion)
-        if trigger is not None:
-            requests.append(_request(book.zone, book.actions[index], index, trigger, occasion))
+        if due >> index & 1 and _is_due(book, concluded.asked.get(index), index, occasion):
+            requests.append(_request(book.zone, book.actions[index], index, occasion))
     return requests
 
 
@@ -83,12 +84,25 @@ def _places(mask: int) -> list[int]:
 
 def next_turn(book: Book, concluded: Conclusions, whiles: int, at: int) -> int | None:
     """Return the next instant at which an action is to be repeated."""
-    turns = [
-        days_later(book.zone, last.at, every_days)
-        for index, last in concluded.asked.items()
-        if whiles >> index & 1 and (every_days := book.actions[index].every_days) is not None
-    ]
-    return min((turn for turn in turns if turn > at), default=None)
+    repeating, earliest = whiles & book.repeating, None
+    for index, last in concluded.asked.items():
+        every_days = book.actions[index].every_days
+        if every_days is None or not repeating >> index & 1:
+            continue
+        if earliest is not None and _surely_not_before(last.at, every_days) > earliest:
+            continue
+        turn = days_later(book.zone, last.at, every_days)
+        if turn > at and (earliest is None or turn < earliest):
+            earliest = turn
+    return earliest
+
+
+def _surely_not_before(at: int, days: int) -> int:
+    """Return an instant that `days_later` does not come before, without asking the calendar.
+
+    Days are uneven, and it gives a day's beginning: two days less is sure.
+    """
+    return at + (days - 2) * DAY_S
 
 
 def asked(request: Request, said_at: int, output_id: bytes, known: Asked | None) -> Asked:
@@ -98,27 +112,20 @@ def asked(request: Request, said_at: int, output_id: bytes, known: Asked | None)
     return Asked(said_at, output_id, request.valid_until, False, request.about)
 
 
-def _occasion_for(
-    book: Book, concluded: Conclusions, index: int, before: int, marks: Marks, occasion: Occasion
-) -> Literal["when", "every"] | None:
-    """Return why an action is due now; None: it is not, or something blocks it."""
-    action, last = book.actions[index], concluded.asked.get(index)
-    if not marks.whiles >> index & 1 or occasion.on_hold:
-        return None
-    if occasion.is_activation and not action.on_activation:
-        return None
-    trigger: Literal["when", "every"] | None = None
-    if action.has_when:
-        is_new = action.momentary or not before >> index & 1
-        trigger = "when" if marks.whens >> index & 1 and is_new else None
-    elif action.every_days is not None:
-        again = last is None or occasion.said_at >= days_later(
-            book.zone, last.at, action.every_days
-        )
-        trigger = "every" if again else None
-    if trigger is None or last is None or action.cooldown is None:
-        return trigger
-    return trigger if occasion.said_at >= ends(book.zone, last.at, action.cooldown) else None
+def _is_due(book: Book, last: Asked | None, index: int, occasion: Occasion) -> bool:
+    """Tell whether nothing blocks an action whose conditions hold: no hold, no cooldown."""
+    action, zone = book.actions[index], book.zone
+    if occasion.on_hold or (occasion.is_activation and not action.on_activation):
+        return False
+    if last is None:
+        return True
+    repeats = None if action.has_when else action.every_days
+    if repeats is not None:
+        if occasion.said_at < _surely_not_before(last.at, repeats):
+            return False
+        if occasion.said_at < days_later(zone, last.at, repeats):
+            return False
+    return action.cooldown is None or occasion.said_at >= ends(zone, last.at, action.cooldown)
 
 
 def _cancelled(
@@ -132,22 +139,19 @@ def _cancelled(
     if not marks.standing >> index & 1:
         return "when"
     event = occasion.event
-    is_retraction = isinstance(event, Complaint) and event.action == "retracted"
-    return "retracted" if is_retraction and last.about == _about(event) else None
+    return "retracted" if _is_retraction(event) and last.about == _about(event) else None
 
 
-def _request(
-    zone: Calendar,
-    action: Action,
-    index: int,
-    trigger: Literal["when", "every"],
-    occasion: Occasion,
-) -> Request:
+def _is_retraction(event: CustomerEvent | None) -> bool:
+    return isinstance(event, Complaint) and event.action == "retracted"
+
+
+def _request(zone: Calendar, action: Action, index: int, occasion: Occasion) -> Request:
     said_at, valid, cooldown = occasion.said_at, action.valid_for, action.cooldown
     return Request(
         "do",
         index,
-        trigger,
+        "when" if action.has_when else "every",
         None if valid is None else ends(zone, said_at, valid),
         None if cooldown is None else ends(zone, said_at, cooldown),
         _about(occasion.event),

@@ -240,6 +240,7 @@ class Book:
     policies: tuple[Policy, ...]
     actions: tuple[Action, ...]
     repeating: int  # bit mask of the actions that are asked for again and again
+    momentary: int  # of those whose `when` speaks of a moment
     churn: ChurnRules | None
     warnings: tuple[Finding, ...]  # what the lint advises against
     conclude: Conclude = field(repr=False, compare=False)

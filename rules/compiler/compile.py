@@ -67,6 +67,7 @@ def compile_book(text: str, file: str = "rulebook.yaml") -> Book:
         ),
         actions=actions,
         repeating=sum(1 << i for i, a in enumerate(actions) if not a.has_when and a.every_days),
+        momentary=sum(1 << i for i, a in enumerate(actions) if a.momentary),
         churn=None if rulebook.churn is None else _churn(rulebook.churn),
         warnings=warnings,
         conclude=names["conclude"],

@@ -203,6 +203,8 @@ def _days_of_orders(facts: Facts, _zone: Calendar) -> tuple[Series, ...]:
 def largest_order(facts: Facts, _zone: Calendar, window: Span) -> int | None:
     """Money of the largest order, refunds not taken off; unknown without an order."""
     inside = within(facts.days, window)
+    if "largest" not in facts.series:  # no day had several that were not free
+        return max(facts.net_minor[inside], default=None)
     several = dict(zip(*named(facts, "largest"), strict=True))
     days = zip(facts.days[inside], facts.net_minor[inside], strict=True)
     return max((several.get(day, net) for day, net in days), default=None)
