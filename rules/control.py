@@ -18,7 +18,7 @@ from models.events import (
     Refund,
 )
 from rules.admission import Refusal
-from rules.announce_tier import lacks
+from rules.announcing.tier import lacks
 from rules.tiers.judging import Judge
 from rules.tiers.own_tier import Foreseen
 from rules.tiers.tiering import visible_warning
@@ -26,7 +26,7 @@ from rules.tiers.tiering import visible_warning
 if TYPE_CHECKING:
     from models.customer import CustomerState
     from models.events import CustomerEvent
-    from rules.announce_tier import Missing
+    from rules.announcing.tier import Missing
     from rules.book import Book
     from rules.eras import Era
 

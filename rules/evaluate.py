@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from models.events import CustomerMoved, Refund
 from rules.acting import Marks, Occasion, act, next_turn
-from rules.announce import Change, announce
+from rules.announcing.announce import Change, announce
 from rules.churn_risk import assess, step
 from rules.control import is_on_hold
 from rules.tiers.judging import Judge, Judged
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from models.customer import CustomerState
     from models.decisions import AnyDecision
     from rules.acting import Request
+    from rules.announcing.envelope import Trigger
     from rules.book import Book, Given
-    from rules.envelope import Trigger
     from rules.eras import Carried, Era
 
 

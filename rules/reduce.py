@@ -32,9 +32,9 @@ from models.events import (
 from models.fold import fold
 from models.ids import event_hash
 from rules.admission import Refusal, refuse
+from rules.announcing.ending import end
+from rules.announcing.envelope import Trigger
 from rules.control import control, foresee
-from rules.ending import end
-from rules.envelope import Trigger
 from rules.eras import LATENESS_DAYS, carry_over
 from rules.evaluate import Subject, evaluate
 from rules.merger import arrive, depart

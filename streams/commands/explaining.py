@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from models.calendar import rfc3339
 from models.decisions import WARNING_REASONS
-from rules.announce_tier import lacks
+from rules.announcing.tier import lacks
 from rules.eras import Era
 from rules.explanation.explain import Explained, Explanation, explain, missing_for_next
 from rules.explanation.view import View

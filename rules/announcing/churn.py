@@ -8,12 +8,12 @@ from models.calendar import DAY_S, iso_date, rfc3339
 from models.churn import expected_next, p_alive, risk_factors
 from models.decisions import ChurnRiskChanged, Outlook, RiskReason
 from rules import churn_risk
-from rules.envelope import CHURN
+from rules.announcing.envelope import CHURN
 
 if TYPE_CHECKING:
     from models.customer import Conclusions
+    from rules.announcing.envelope import Envelope
     from rules.churn_risk import Scale, Standing
-    from rules.envelope import Envelope
 
 _REASONS_MAX = 3
 

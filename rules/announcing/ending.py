@@ -13,13 +13,13 @@ from models.calendar import rfc3339
 from models.customer import Conclusions, CustomerState
 from models.decisions import ActionRequested, Rank, TierChanged
 from models.events import CustomersMerged
-from rules.envelope import ACTION, TIER, Envelope, enveloped
+from rules.announcing.envelope import ACTION, TIER, Envelope, enveloped
 from rules.tiers.tiering import visible_warning
 
 if TYPE_CHECKING:
     from models.decisions import AnyDecision
+    from rules.announcing.envelope import Trigger
     from rules.book import Book, Named
-    from rules.envelope import Trigger
     from rules.eras import Era
 
 EndReason = Literal["merged_into", "erased"]

@@ -11,9 +11,9 @@ from models.calendar import rfc3339
 from models.decisions import ActionRequested, SegmentChanged
 from rules import churn_risk
 from rules.acting import Request, asked
-from rules.announce_churn import churn_changed
-from rules.announce_tier import lacks, tier_changed, warning
-from rules.envelope import ACTION, SEGMENT, Envelope, Trigger, enveloped
+from rules.announcing.churn import churn_changed
+from rules.announcing.envelope import ACTION, SEGMENT, Envelope, Trigger, enveloped
+from rules.announcing.tier import lacks, tier_changed, warning
 from rules.explanation.view import View
 from rules.tiers.tiering import Outcome, visible_warning
 from rules.timers import outlook
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from models.decisions import AnyDecision
-    from rules.announce_tier import Missing
+    from rules.announcing.tier import Missing
     from rules.book import Book, Dimension
     from rules.eras import Carried, Era
     from rules.tiers.judging import Judge

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from models.calendar import rfc3339
 from models.decisions import WARNING_REASONS, OverrideRef, Rank, TierChanged, TierWarning
-from rules.envelope import TIER, WARNING
+from rules.announcing.envelope import TIER, WARNING
 from rules.explanation.explain import evidence, missing, missing_for_next
 from rules.explanation.view import View
 from rules.tiers.judging import eve, next_review
@@ -15,8 +15,8 @@ from rules.tiers.own_tier import OVERRIDE_ENDING, highest, place
 if TYPE_CHECKING:
     from models.customer import CustomerState, Override, Warned
     from models.decisions import Outlook, TierReason
-    from rules.announce import Change
-    from rules.envelope import Envelope
+    from rules.announcing.announce import Change
+    from rules.announcing.envelope import Envelope
     from rules.tiers.judging import Judge
     from rules.tiers.tiering import Move
 
