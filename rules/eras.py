@@ -22,6 +22,7 @@ from models.events import (
     TAGS,
     ChurnModelActivated,
     EngineRaised,
+    EraChange,
     EraEvent,
     RatesSet,
     RfmCutsActivated,
@@ -118,6 +119,17 @@ def _fingerprint(model: RiskModel) -> str:
 def compiled(text: str) -> Book:
     """Return the compiled rulebook of a text; compiling is pure, so all partitions share it."""
     return compile_book(text)
+
+
+def begins(before: EraRecord | None, change: EraChange) -> bool:
+    """Tell whether a control record begins an era: it is new, and an engine in it is a newer one.
+
+    Several workers may have asked for the same engine.
+    """
+    if before is not None and change.number <= before.number:
+        return False
+    engine = ENGINE if before is None else before.engine
+    return not isinstance(change, EngineRaised) or change.engine > engine
 
 
 def succeed(before: EraRecord | None, change: EraEvent, since: int | None) -> EraRecord:

@@ -31,6 +31,7 @@ from streams.agents import CustomersAgent, Failure, IngressAgent, Running
 from streams.churn_watch import ChurnWatch
 from streams.clock import SystemClock, random_name
 from streams.engine import Engine, Positions
+from streams.engine_watch import EngineWatch
 from streams.errors import Halt, StreamError, Unavailable
 from streams.fetched import Place
 from streams.ingress import Ingress, IngressSettings, sources_of
@@ -158,9 +159,10 @@ async def _customers(
 
     def beside(owned: Handled) -> list[Running]:
         watch = ChurnWatch(owned, store, log, control, clock, metrics)
+        raising = EngineWatch(owned, store, producer, control, clock)
         if settings.ticker == "off":
-            return [watch]
-        return [Ticker(owned, log_topic, producer, observatory, clock, metrics), watch]
+            return [watch, raising]
+        return [Ticker(owned, log_topic, producer, observatory, clock, metrics), watch, raising]
 
     async def start_at(place: Place, offset: int) -> None:
         await engine.start_at(place, offset)

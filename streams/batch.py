@@ -20,11 +20,12 @@ from models.decisions import AnyDecision, TierChanged
 from models.errors import BadRulebook, Reason
 from models.events import CustomerEvent, CustomerMoved, EraChange, Tick
 from rules.admission import Refusal
-from rules.eras import ERAS_MAX, Era, succeed
+from rules.eras import ERAS_MAX, EngineTooOld, Era, begins, succeed
 from rules.merger import onward
 from rules.reduce import Reducer
 from rules.timers import look_at
 from streams import outputs
+from streams.errors import Halt
 from streams.ledger import Ledger
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry, Record
@@ -219,9 +220,9 @@ class _Run:
         self.now = now if self.now is None else max(self.now, now)
 
     def _era(self, record: Record, change: EraChange) -> bool:
-        if self.eras and change.number <= self.eras[-1].number:
-            return True
         before = self.eras[-1].record if self.eras else None
+        if not begins(before, change):
+            return True
         if self.now is None:  # nothing was concluded yet, so nobody needs the eras before
             self.eras.clear()
             self.slots.clear()
@@ -232,6 +233,8 @@ class _Run:
         except BadRulebook as error:
             self._set_aside(record, Refusal(Reason.REFUSED, str(error)))
             return True
+        except EngineTooOld as error:
+            raise Halt(str(error)) from error
         slot = next(slot for slot in range(ERAS_MAX) if slot not in self.slots)
         self.eras.append(era)
         self.slots.append(slot)
