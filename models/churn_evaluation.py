@@ -2,8 +2,13 @@
 
 The fit sees purchases up to the end of the cut day and no labels. A customer has churned if she
 buys nothing in the horizon after it. Beside the risk stand the rules that it must beat or explain
-itself against: days since the last purchase, and what labels can add (each customer's figure by
-what was learned from others).
+itself against: days since the last purchase, and what labels can add.
+
+Labels come in two ways. `calibrated` has learned from predictions that had matured by the cut: what
+customers would really have been told that day. `with_labels` knows what became of the other four
+fifths of the same customers *after* the cut, which nobody knows that day: it says how much there is
+to gain. Where it is far better than `calibrated`, the time after the cut was unlike the time before
+it. On the Online Retail year that is a wholesaler's Christmas trade; see `tests/churn/ways.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import msgspec
 import numpy as np
 
 from models import churn_fit, gamma_gamma
+from models.churn_calibration import Platt
 from models.churn_fit import Family, Fitted, Unfittable
 from models.churn_forecast import expected_purchases, risk
 from models.churn_history import Flags, Floats, Purchases, Snapshot, churned, snapshot
@@ -22,11 +28,17 @@ from models.churn_labels import (
     CLASS_MIN,
     METHODS,
     Correction,
+    Matured,
+    Trial,
+    calibrated,
     cross_validated,
     features,
     learn,
+    platt_of,
+    try_platt,
 )
 from models.churn_quality import Quality, auc, lift, quality
+from models.churn_watch import matured
 
 SEGMENT_MIN = 30
 _MONTH_DAYS = 30
@@ -44,6 +56,15 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
 
     quality: Quality
     parameters: Correction
+
+
+class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
+    """Platt's calibration, learned from predictions that had matured by the cut."""
+
+    quality: Quality
+    parameters: Platt
+    trial: Trial | None
+    """How it did on later labels that were known by the cut; None: too little had matured."""
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +87,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     fitted: Fitted
     risk: Quality
     recency: Naive
+    calibrated: Calibrated | None
+    """None: too few labels had matured by the cut."""
     with_labels: dict[str, Learned]
     """By correction: `platt`, `isotonic`, `logistic`; empty with too few labels."""
     value: Value
@@ -98,6 +121,7 @@ def evaluate(
         fitted=fitted,
         risk=quality(said, happened),
         recency=Naive(auc=auc(silence, happened), lift_10=lift(silence, happened)),
+        calibrated=_calibrated(purchases, fitted, horizon_days, Matured(cut_day, said, happened)),
         with_labels=_with_labels(taken, said, happened),
         value=_value(purchases, taken, fitted, horizon_days, happened),
         segments={
@@ -116,6 +140,19 @@ def _segments(taken: Snapshot, named: Mapping[str, Flags]) -> Iterable[tuple[str
     yield "on four or more", repeats > 2  # noqa: PLR2004
     for name, members in named.items():
         yield name, members[taken.customer]
+
+
+def _calibrated(
+    purchases: Purchases, fitted: Fitted, horizon_days: int, at_cut: Matured
+) -> Calibrated | None:
+    known = purchases.until(at_cut.day)
+    past = matured(known, fitted.model, horizon_days, at_cut.day, family=fitted.family)
+    platt = platt_of(past) if past else None
+    if platt is None:
+        return None
+    (told,) = calibrated([at_cut], platt)
+    trial = try_platt(past, horizon_days)
+    return Calibrated(quality=quality(told.risk, told.churned), parameters=platt, trial=trial)
 
 
 def _with_labels(taken: Snapshot, said: Floats, happened: Flags) -> dict[str, Learned]:

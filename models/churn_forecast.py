@@ -14,6 +14,8 @@ from models.churn_fit import Family, coins_survived
 from models.churn_history import Floats, Histories
 
 _LOG_ODDS_MAX = 700.0  # exp() overflows above 709
+_TERMS_MAX = 10_000
+_PRECISION = 1e-12
 _SINGULAR = 1e-6  # around a = 1 the formula is 0 / 0, though its limit is not
 
 
@@ -48,13 +50,33 @@ def expected_purchases(
     it does not matter which is which; with the smaller one as u all powers stay in range.
     """
     a = model.a if abs(model.a - 1.0) > _SINGULAR else 1.0 + _SINGULAR
-    rate = model.alpha_days + histories.age_days
+    rate = (model.alpha_days + histories.age_days).astype(np.float64)
     z = horizon_days / (rate + horizon_days)
-    c = a + model.b + coins_survived(family, histories.repeats) - 1.0
+    coins = coins_survived(family, histories.repeats).astype(np.float64)
+    c = a + model.b + coins - 1.0
     n = model.r + histories.repeats
     u, v = np.minimum(n, a - 1.0), np.maximum(n, a - 1.0)
-    purchases: Floats = c / (a - 1.0) * (1.0 - (1.0 - z) ** u * hyp2f1(u, c - v, c, z))
+    purchases: Floats = c / (a - 1.0) * (1.0 - (1.0 - z) ** u * _hypergeometric(u, c - v, c, z))
     return p_alive(model, histories, family) * purchases
+
+
+def _hypergeometric(a: Floats, b: Floats, c: Floats, z: Floats) -> Floats:
+    """Return Gauss's F(a, b; c; z), also where SciPy finds no number: b close to 1, c large."""
+    values: Floats = hyp2f1(a, b, c, z)
+    lost = np.isnan(values)
+    if lost.any():
+        values[lost] = _series(a[lost], b[lost], c[lost], z[lost])
+    return values
+
+
+def _series(a: Floats, b: Floats, c: Floats, z: Floats) -> Floats:
+    total = term = np.ones_like(z)
+    for k in range(_TERMS_MAX):
+        term = term * (a + k) * (b + k) / ((c + k) * (k + 1)) * z
+        total = total + term
+        if np.all(np.abs(term) <= _PRECISION * np.abs(total)):
+            break
+    return total
 
 
 def _log_odds_dead(model: MbgNbd, histories: Histories, family: Family) -> Floats:

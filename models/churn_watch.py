@@ -1,9 +1,11 @@
 """Watching a churn model at work: each week's predictions against what became of them.
 
-Nothing needs to be recorded for that. A customer's purchase days say how she stood at the end of
-any earlier week, so the model's predictions of that day can be made again, and by now the horizon
-after it has passed. Complaints are left out: what was known of them that day is not kept. And a
-model that was fitted since has seen these purchases, though nobody's label.
+Nothing needs to be recorded for that, and so nothing is lost with a worker. A customer's purchase
+days say how she stood at the end of any earlier week, so a model's predictions of that day can be
+made again, and by now the horizon after it has passed. With the model that was in force that day
+they are what customers were told. With the one in force now they are what it would have told them:
+that model may have been fitted to these purchases since, and calibrated with these labels.
+Complaints are left out: what was known of them that day is not kept.
 """
 
 from __future__ import annotations

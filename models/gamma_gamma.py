@@ -8,12 +8,13 @@ believed. Spending must not depend on how often somebody buys: check their corre
 
 from __future__ import annotations
 
-from math import inf
+from dataclasses import dataclass
+from math import inf, log
 
 import msgspec
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import gammaln
+from scipy.special import gammaln, psi
 
 from models.churn_fit import CUSTOMERS_MIN, Unfittable
 from models.churn_history import Floats, Ints
@@ -63,19 +64,60 @@ def fit(days: Ints, mean_amount: Floats) -> GammaGamma:
             f"{CUSTOMERS_MIN} are needed; check the amount column"
         )
     unit = float(mean.mean())
-    mean = mean / unit
-
-    def descent(logs: Floats) -> float:
-        p, q, v = np.exp(logs).tolist()
-        px = p * x
-        value = (
-            gammaln(px + q) - gammaln(px) - gammaln(q)
-            + q * np.log(v) + px * np.log(x * mean) - np.log(mean) - (px + q) * np.log(v + x * mean)
-        )  # fmt: skip
-        return -float(value.mean())
-
+    data = _Data.of(x, mean / unit)
     bounds = [(-_LOG_BOUND, _LOG_BOUND)] * 3
     options = {"ftol": 1e-13, "gtol": 1e-8}
-    found = minimize(descent, np.zeros(3), method="L-BFGS-B", bounds=bounds, options=options)
+    found = minimize(
+        _descent, np.zeros(3), (data,), "L-BFGS-B", jac=True, bounds=bounds, options=options
+    )
     p, q, v = np.exp(found.x).tolist()
     return GammaGamma(p=p, q=q, v=v * unit)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Data:
+    """What the likelihood needs; what depends on the days alone is computed once for each number.
+
+    `spent` is x times the mean; `log_spent` is the sum of x ln(spent), `log_mean` that of ln(mean).
+    """
+
+    x: Floats
+    spent: Floats
+    log_spent: float
+    log_mean: float
+    days: Floats
+    customers: Ints
+
+    @classmethod
+    def of(cls, x: Floats, mean: Floats) -> _Data:
+        days, customers = np.unique(x, return_counts=True)
+        spent = x * mean
+        log_spent, log_mean = float(np.sum(x * np.log(spent))), float(np.sum(np.log(mean)))
+        return cls(x, spent, log_spent, log_mean, days, customers)
+
+
+def _descent(logs: Floats, data: _Data) -> tuple[float, Floats]:
+    """Return the mean negative log-likelihood, and its gradient by the logarithms.
+
+        ln L = ln G(px + q) - ln G(px) - ln G(q) + q ln v + px ln(xm) - ln m - (px + q) ln(v + xm)
+
+    of a customer with the mean m over x days, summed over all.
+    """
+    p, q, v = np.exp(logs).tolist()
+    count, px = len(data.x), p * data.days
+    log_all = np.log(v + data.spent)
+    by_days = gammaln(px + q) - gammaln(px) - gammaln(q)
+    sum_log, sum_x_log = float(np.sum(log_all)), float(np.sum(data.x * log_all))
+    value = (
+        float(np.sum(data.customers * by_days)) + count * q * log(v)
+        + p * data.log_spent - data.log_mean - p * sum_x_log - q * sum_log
+    )  # fmt: skip
+    of_both = psi(px + q)
+    slope_p = float(np.sum(data.customers * data.days * (of_both - psi(px))))
+    slope_q = float(np.sum(data.customers * (of_both - psi(q))))
+    slopes = (
+        slope_p + data.log_spent - sum_x_log,
+        slope_q + count * log(v) - sum_log,
+        count * q / v - float(np.sum((p * data.x + q) / (v + data.spent))),
+    )
+    return -value / count, -np.array(slopes) * np.array([p, q, v]) / count

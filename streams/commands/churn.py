@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
-from rich.table import Table
 
 from models.calendar import Calendar, rfc3339
 from streams.clock import SystemClock, random_name
@@ -22,15 +21,15 @@ from streams.commands.churn_input import (
     Customer,
     DateFormat,
     Encoding,
+    FromLog,
     Horizon,
     SkipBad,
     Source,
     Time,
     day,
     days,
-    from_csv,
-    from_store,
     read_states,
+    source_of,
 )
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
 from streams.log.port import Append, Entry
@@ -62,6 +61,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - its options
     model: Model = "mbg-nbd",
     picture: Annotated[Path | None, typer.Option(help="Draw into a .png, .svg or .pdf.")] = None,
     *,
+    log: FromLog = False,
     skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
@@ -74,11 +74,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - its options
     from streams.jobs.churn import report  # noqa: PLC0415
 
     cut_day = day(cut)
-    if csv is None:
-        source = from_store()
-    else:
-        columns = (customer, time, amount, segment)
-        source = from_csv(csv, columns, date_format, encoding, skip_bad=skip_bad)
+    columns = (customer, time, amount, segment)
+    source = source_of(csv, columns, date_format, encoding, skip_bad=skip_bad, log=log)
     horizon_days = (
         days(horizon) or source.horizon_days or usual_horizon_days(source.purchases.until(cut_day))
     )
@@ -122,6 +119,7 @@ def fit(  # noqa: PLR0913, PLR0917 - its options
     output: Annotated[Path | None, typer.Option(help="Write the model as JSON.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why; recorded with an activation.")] = None,
     *,
+    log: FromLog = False,
     skip_bad: SkipBad = False,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Also learn from predictions that have matured.")
@@ -136,11 +134,8 @@ def fit(  # noqa: PLR0913, PLR0917 - its options
 
     if activate and model != "mbg-nbd":
         raise CommandFailed("customers are scored with mbg-nbd; only that can be activated")
-    if csv is None:
-        source = from_store()
-    else:
-        columns = (customer, time, amount, None)
-        source = from_csv(csv, columns, date_format, encoding, skip_bad=skip_bad)
+    columns = (customer, time, amount, None)
+    source = source_of(csv, columns, date_format, encoding, skip_bad=skip_bad, log=log)
     with err.status("fitting"):
         trained = train(
             source.purchases,
@@ -164,48 +159,39 @@ def fit(  # noqa: PLR0913, PLR0917 - its options
 @app.command()
 def status(*, as_json: Json = False) -> None:
     """Say which model is in force, and how each week's predictions have turned out."""
-    from streams.jobs.churn import watching  # noqa: PLC0415 - see above
+    from streams.jobs.churn import report, watching  # noqa: PLC0415 - see above
 
-    population, used = run(_population_and_model())
-    horizon_days = watching.horizon_of(population)
-    if population.now is None or horizon_days is None:
+    population, models, used = run(_population_and_models())
+    horizon_days, last_day = watching.horizon_of(population), population.last_day
+    if population.now is None or last_day is None or horizon_days is None:
         raise CommandFailed(
             "there is nothing to measure on yet: the clock has not started (`tierstream clock "
             "status`), or nobody has bought on two days"
         )
-    today = population.zone.day(population.now)
-    weeks = watching.weeks_of(population, used.model, horizon_days, today)
+    weeks = watching.weeks_of(population, used.model, horizon_days, last_day)
+    told = watching.told_of(population, models, weeks, horizon_days, last_day)
     if as_json:
-        typer.echo(watching.as_json(used, horizon_days, weeks, SystemClock().now()).decode())
+        now = SystemClock().now()
+        typer.echo(watching.as_json(used, horizon_days, weeks, now, told).decode())
         return
     activated = "default" if used.since is None else f"activated {rfc3339(used.since)}"
     out.print(
         f"mbg-nbd {used.version} ({activated}), horizon {horizon_days} days, "
         f"{population.customers:,} customers, clock {rfc3339(population.now)}."
     )
-    table = Table("day", "customers", "predicted", "churned", "drift", "AUC", "Brier", box=None)
-    for week in weeks:
-        each = week.quality
-        table.add_row(
-            Calendar.date(week.day).isoformat(),
-            f"{each.customers:,}",
-            f"{each.predicted_rate:.1%}",
-            f"{each.churn_rate:.1%}",
-            f"{week.drift:+.1%}",
-            "–" if each.auc is None else f"{each.auc:.3f}",
-            f"{each.brier:.3f}",
-        )
-    out.print(table)
+    out.print(report.weeks(weeks, told))
+    out.print("Told: by the model that was in force then. Predicted: by the one in force now.")
     out.print(watching.verdict(weeks))
 
 
-async def _population_and_model() -> tuple[Population, InForce]:
-    from streams.jobs.churn.watching import in_force  # noqa: PLC0415 - see above
+async def _population_and_models() -> tuple[Population, list[InForce], InForce]:
+    from streams.jobs.churn.watching import ever_in_force, in_force  # noqa: PLC0415 - see above
 
     async with reach(settings()) as reached:
         population = await read_states(reached)
         control = reached.catalogue.name(CONTROL)
-        return population, await in_force(reached.log, control, population.era)
+        models = await ever_in_force(reached.log, control)
+        return population, models, await in_force(reached.log, control, population.era)
 
 
 async def _activate(trained: Trained, reason: str | None) -> int:
@@ -262,6 +248,6 @@ def _check_span(source: Source, cut_day: int, horizon_days: int) -> None:
     if source.last_day < cut_day + horizon_days:
         missing = cut_day + horizon_days - source.last_day
         err.print(
-            f"Note: the purchases end on {last}, {missing} days before the horizon does; "
-            "whoever would have bought then counts as churned."
+            f"Note: the purchases end on {last}, {missing} day{'' if missing == 1 else 's'} before "
+            "the horizon does; whoever would have bought then counts as churned."
         )

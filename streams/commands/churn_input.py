@@ -1,4 +1,4 @@
-"""Where the churn commands take purchases from: a table, or the states in the store."""
+"""Where the churn commands take purchases from: a table, the states in the store, or the log."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ _HORIZON_DAYS_MAX = 3_650
 Csv = Annotated[
     Path | None,
     typer.Option("--csv", help="A table of purchases, also .gz; without it, from the store."),
+]
+FromLog = Annotated[
+    bool, typer.Option("--log", help="Build customers again from the log; the store is not read.")
 ]
 Customer = Annotated[str, typer.Option(help="CSV: the customer's column, by name or number.")]
 Time = Annotated[str, typer.Option(help="CSV: the column of dates or times.")]
@@ -50,6 +53,28 @@ class Source:
     complainers: tuple[Complainer, ...]
     last_day: int
     horizon_days: int | None = None
+
+
+def source_of(
+    csv: Path | None,
+    columns: tuple[str, str, str, str | None],
+    date_format: str | None,
+    encoding: str | None,
+    *,
+    skip_bad: bool,
+    log: bool,
+) -> Source:
+    """Read what the options name: a table, the log, or else the store.
+
+    Raises:
+        CommandFailed: both a table and the log are named.
+        TierstreamError: see `from_csv` and `from_deployment`.
+    """
+    if csv is None:
+        return from_deployment(log=log)
+    if log:
+        raise CommandFailed("--csv and --log are two sources; give one of them")
+    return from_csv(csv, columns, date_format, encoding, skip_bad=skip_bad)
 
 
 def from_csv(
@@ -87,27 +112,28 @@ def from_csv(
     return Source(log.purchases, log.segments, (), int(log.purchases.day.max()))
 
 
-def from_store() -> Source:
-    """Read all customers of the deployment that the settings name.
+def from_deployment(*, log: bool) -> Source:
+    """Read all customers of the deployment that the settings name, from its store or its log.
 
     Raises:
         CommandFailed: there is nothing yet.
+        TierstreamError: the store or the log cannot be read, or the log is not whole.
     """
-    population = run(_population())
-    if population.now is None or not len(population.purchases.day):
+    population = run(_population(log=log))
+    last_day = population.last_day
+    if last_day is None or not len(population.purchases.day):
         raise CommandFailed(
-            "the store holds no purchase yet, or the clock has not started (`tierstream clock "
-            "status`); give a table of purchases with --csv FILE"
+            "there is no purchase yet, or the clock has not started (`tierstream clock status`); "
+            "give a table of purchases with --csv FILE"
         )
-    today = population.zone.day(population.now)
     churn = None if population.era is None else population.era.churn
     horizon_days = None if churn is None else round(churn.rules.horizon_days)
-    return Source(population.purchases, {}, population.complainers, today, horizon_days)
+    return Source(population.purchases, {}, population.complainers, last_day, horizon_days)
 
 
-async def _population() -> Population:
+async def _population(*, log: bool) -> Population:
     async with reach(settings()) as reached:
-        return await read_states(reached)
+        return await (_build_states(reached) if log else read_states(reached))
 
 
 async def read_states(reached: Reach) -> Population:
@@ -119,6 +145,19 @@ async def read_states(reached: Reach) -> Population:
             reached.store,
             reached.catalogue.partitions,
             lambda count: line.update(f"reading states: {count:,} customers"),
+        )
+
+
+async def _build_states(reached: Reach) -> Population:
+    from streams.jobs.churn.states import population_of_log  # noqa: PLC0415 - see above
+
+    with err.status("reading the log") as line:
+        return await population_of_log(
+            reached.log,
+            reached.settings.app,
+            reached.catalogue.partitions,
+            reached.catalogue.prefix,
+            lambda count: line.update(f"reading the log: {count:,} customers"),
         )
 
 

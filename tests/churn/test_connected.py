@@ -29,7 +29,7 @@ from tests.churn.data import online_retail
 
 pytestmark = pytest.mark.connected
 
-NOW = int(datetime(2011, 12, 9, 23, tzinfo=UTC).timestamp())
+NOW = int(datetime(2011, 12, 10, 1, tzinfo=UTC).timestamp())  # the last day is over
 
 
 @pytest.fixture

@@ -31,6 +31,27 @@ def test_predictions_of_a_quarter() -> None:
     assert found.last_month.customers < found.risk.customers
 
 
+@pytest.mark.long
+def test_labels_that_were_known_on_the_day_do_half_of_it() -> None:
+    """The rest is the Christmas trade that was to come: see `tests.churn.ways`."""
+    found = evaluate(online_retail(), RETAIL_CUT, WEEKS_13)
+    assert found.calibrated is not None
+    told, raw = found.calibrated.quality, found.risk
+    assert told.auc == raw.auc
+    assert told.ece < 0.06 < raw.ece
+    assert told.brier < 0.209 < raw.brier
+    assert told.log_loss < raw.log_loss
+    trial = found.calibrated.trial
+    assert trial is not None
+    assert trial.won, "it would have been promoted that day"
+
+
+def test_without_matured_labels_there_is_no_calibration() -> None:
+    found = evaluate(online_retail(), RETAIL_CUT - 195, WEEKS_13)
+    assert found.calibrated is None
+    assert found.with_labels
+
+
 def test_a_calibration_is_promoted_on_what_came_later() -> None:
     purchases = online_retail()
     today = int(purchases.day.max())

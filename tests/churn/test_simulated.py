@@ -99,6 +99,15 @@ def test_foreign_parameters_are_repaired_by_what_matures() -> None:
     assert trial.won
 
 
+def test_expected_purchases_at_the_edge_of_what_is_searched() -> None:
+    """Where SciPy's hypergeometric function finds no number."""
+    one = Histories(*(np.array([each]) for each in (0, 0, 0, 1)))
+    model = MbgNbd(r=1.0, alpha_days=1.0, a=8_000.0, b=1.3e-4)
+    returns = 1.3e-4 / 8_000.0  # the chance to survive the coin of the first purchase
+    (expected,) = expected_purchases(model, one, 10.0)
+    assert expected == pytest.approx(returns * 10.0 / 11.0, rel=0.01)
+
+
 @pytest.mark.parametrize("family", ["mbg-nbd", "bg-nbd"])
 @pytest.mark.parametrize("a", [0.5, 1.0, 2.0])
 def test_expected_purchases_are_those_of_living_and_dying(family: Family, a: float) -> None:

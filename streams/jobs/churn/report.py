@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,11 +11,14 @@ from rich.table import Table
 from models.calendar import Calendar
 from models.churn_evaluation import Evaluation
 from models.churn_fit import Fitted
+from models.churn_labels import Trial
 from models.churn_quality import Quality
 from models.churn_training import Trained
+from models.churn_watch import Week
 from models.events import SEVERITIES
+from streams.jobs.churn.watching import Told
 
-_COLUMNS = ("", "people", "churn", "AUC", "PR-AUC", "Brier", "log-loss", "ECE", "lift")
+_FIGURES = ("people", "churn", "AUC", "PR-AUC", "Brier", "log-loss", "ECE", "lift")
 
 
 def as_json(evaluation: Evaluation) -> bytes:
@@ -38,11 +41,15 @@ def as_json(evaluation: Evaluation) -> bytes:
 
 def table(evaluation: Evaluation) -> Table:
     """Return the figures of the risk, of what it is compared with, and of the segments."""
-    found = Table(*_COLUMNS, box=None, pad_edge=False)
-    found.columns[0].no_wrap = True
+    found = Table(box=None, pad_edge=False, collapse_padding=True)
+    found.add_column("")
+    for figure in _FIGURES:  # where space is short a name takes two lines, a figure never
+        found.add_column(figure, no_wrap=True, justify="right")
     recency = evaluation.recency
     found.add_row(f"risk ({evaluation.fitted.family})", *_figures(evaluation.risk))
     found.add_row("recency alone", "", "", _short(recency.auc), *[""] * 4, _short(recency.lift_10))
+    if evaluation.calibrated is not None:
+        found.add_row("+ labels by the cut, platt", *_figures(evaluation.calibrated.quality))
     for name, learned in evaluation.with_labels.items():
         found.add_row(f"+ labels, {name}", *_figures(learned.quality))
     if evaluation.last_month is not None:
@@ -52,13 +59,37 @@ def table(evaluation: Evaluation) -> Table:
     return found
 
 
+def weeks(found: Sequence[Week], told: Mapping[int, Told]) -> Table:
+    """Return how predictions have turned out: those told at the time, and today's model's."""
+    shown = Table(box=None, pad_edge=False)
+    for name in ("day", "customers", "churned", "told", "by", "predicted", "drift", "AUC", "Brier"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for week in found:
+        each, then = week.quality, told.get(week.day)
+        shown.add_row(
+            Calendar.date(week.day).isoformat(),
+            f"{each.customers:,}",
+            f"{each.churn_rate:.1%}",
+            "–" if then is None else f"{then.predicted_rate:.1%}",
+            "–" if then is None else f"{then.version}",
+            f"{each.predicted_rate:.1%}",
+            f"{week.drift:+.1%}",
+            _short(each.auc),
+            f"{each.brier:.3f}",
+        )
+    return shown
+
+
 def remarks(evaluation: Evaluation) -> Iterator[str]:
     """Yield what the table does not show: parameters, value, and what to be careful with."""
     yield parameters(evaluation.fitted)
     yield (
-        "Recency: days since the last purchase. + labels: each customer by what others taught. "
+        "Recency: days since the last purchase. + labels by the cut: calibrated with predictions "
+        "that had matured by then. + labels: each customer by what became of others after the cut. "
         "Lift: churners among the tenth with the highest risk, against all."
     )
+    if evaluation.calibrated is not None and evaluation.calibrated.trial is not None:
+        yield f"On the day of the cut: {_verdict(evaluation.calibrated.trial)}"
     value = evaluation.value
     yield (
         f"Expected {value.expected_purchases:,.0f} days with a purchase, there were "
@@ -98,16 +129,19 @@ def findings(trained: Trained) -> Iterator[str]:
     if trained.coins is not None:
         shares = (f"{each} {getattr(trained.coins, each):.3f}" for each in SEVERITIES)
         yield f"A complaint drives away, by severity: {', '.join(shares)}."
-    trial = trained.trial
-    if trial is not None:
-        verdict = "promoted" if trial.won else "not promoted"
-        yield (
-            f"Calibration {verdict}: log-loss {trial.log_loss_calibrated:.4f} against "
-            f"{trial.log_loss_raw:.4f} on {trial.labels:,} later labels."
-        )
+    if trained.trial is not None:
+        yield _verdict(trained.trial)
     if trained.calibration is not None:
         platt = trained.calibration
         yield f"Platt: intercept {platt.intercept:.4g}, slope {platt.slope:.4g}."
+
+
+def _verdict(trial: Trial) -> str:
+    return (
+        f"Calibration {'promoted' if trial.won else 'not promoted'}: log-loss "
+        f"{trial.log_loss_calibrated:.4f} against {trial.log_loss_raw:.4f} on {trial.labels:,} "
+        "later labels."
+    )
 
 
 def _figures(each: Quality) -> list[str]:

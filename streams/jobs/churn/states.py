@@ -1,8 +1,11 @@
-"""Purchase histories out of the store: the facts of every customer, as days with a purchase."""
+"""Purchase histories of a deployment: the facts of every customer, as days with a purchase.
+
+They are read out of the store, or built again from the log, which takes longer and no store.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,21 +14,30 @@ from models.calendar import DAY_S, Calendar
 from models.churn_coins import Complainer, Grievance
 from models.churn_history import Purchases
 from models.customer import Facts, unpack
+from models.errors import TierstreamError
 from models.events import SEVERITIES
 from models.fold_cases import OUTCOMES, RESOLVED, RETRACTED
 from rules.eras import Era, EraRecord
 from streams import stored_eras
+from streams.jobs.replay import CHUNK, Replay
+from streams.ledger import Ledger
+from streams.log.port import Log
 from streams.store import keys
 from streams.store.port import Store
+from streams.topics import LOG
 
 _PAGE = 1_000
 _NO_ZONE = "UTC"
 _SATISFIED = 1 + OUTCOMES.index("satisfied")  # as states keep it; 0 is no outcome
 
 
+class Forgotten(TierstreamError):
+    """The log does not reach back to its beginning; the message says what to do instead."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Population:
-    """What the store holds of all customers. `now`: the slowest partition's clock.
+    """What is known of all customers. `now`: the slowest partition's clock.
 
     `era`: what conclusions are drawn with now; None before the first activation.
     """
@@ -37,6 +49,11 @@ class Population:
     era: Era | None
     zone: Calendar
 
+    @property
+    def last_day(self) -> int | None:
+        """The last local day that is over at the clock: more may still be bought today."""
+        return None if self.now is None else self.zone.day(self.now) - 1
+
 
 async def population(
     store: Store, partitions: int, progress: Callable[[int], None] = lambda _: None
@@ -47,7 +64,6 @@ async def population(
         Unavailable: the store does not answer.
     """
     era, clocks = await newest_era(store, partitions)
-    zone = Calendar(_NO_ZONE) if era is None else era.zone
     seen: dict[bytes, Facts] = {}
     for partition in range(partitions):
         cursor, started = 0, False
@@ -59,10 +75,47 @@ async def population(
                 if customer is not None:
                     seen[customer] = unpack(packed).facts
             progress(len(seen))
-    now = min(clocks) if len(clocks) == partitions else None
-    facts = seen.values()
+    return _population(seen.values(), era, min(clocks) if len(clocks) == partitions else None)
+
+
+async def population_of_log(
+    log: Log,
+    app: str,
+    partitions: int,
+    prefix: str = "",
+    progress: Callable[[int], None] = lambda _: None,
+) -> Population:
+    """Build all customers again from the log; `progress` is told how many so far.
+
+    Raises:
+        Forgotten: the log no longer holds its beginning.
+        Unavailable: the log cannot be read.
+    """
+    seen: list[Facts] = []
+    ledgers: list[Ledger] = []
+    for partition in range(partitions):
+        start, end = await log.bounds(prefix + LOG, partition)
+        if start > 0:
+            raise Forgotten(
+                f"the log of partition {partition} has lost its beginning (it starts at record "
+                f"{start:,}), so customers cannot be built again; leave --log out to read the store"
+            )
+        replay = Replay(app, partition, partitions)
+        async for records, reached in log.read(prefix + LOG, partition, 0, end, CHUNK):
+            replay.take(records, reached)
+            progress(len(seen) + len(replay.states))
+        seen += [unpack(packed).facts for packed in replay.states.values()]
+        ledgers.append(replay.ledger)
+    eras = [ledger.eras[-1] for ledger in ledgers if ledger.eras]
+    clocks = [each.position.now for each in ledgers if each.position.now is not None]
+    era = max(eras, key=lambda each: each.number, default=None)
+    return _population(seen, era, min(clocks) if len(clocks) == partitions else None)
+
+
+def _population(facts: Collection[Facts], era: Era | None, now: int | None) -> Population:
+    zone = Calendar(_NO_ZONE) if era is None else era.zone
     complainers = () if now is None else complainers_of(facts, now)
-    return Population(purchases_of(facts, zone), complainers, len(seen), now, era, zone)
+    return Population(purchases_of(facts, zone), complainers, len(facts), now, era, zone)
 
 
 def purchases_of(facts: Iterable[Facts], zone: Calendar) -> Purchases:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,10 +13,14 @@ from models.churn_history import usual_horizon_days
 from models.churn_labels import calibrated
 from models.churn_model import RiskModel
 from models.churn_watch import DRIFT_ALARM, Week, matured, weekly
+from models.errors import BadEvent
+from models.events import ChurnModelActivated
+from models.wire import TOPICS, accept
 from rules.eras import Era
 from streams.jobs.churn.states import Population
-from streams.log.port import Log
+from streams.log.port import Log, Record
 from streams.stored_eras import activated_at
+from streams.topics import CONTROL
 
 
 class InForce(NamedTuple):
@@ -24,6 +30,13 @@ class InForce(NamedTuple):
     model: RiskModel
     since: int | None
     """When it was activated, seconds since 1970; None for the default, or where it is forgotten."""
+
+
+class Told(NamedTuple):
+    """What customers were told on a day: by which model's version, and the mean of their risks."""
+
+    version: int
+    predicted_rate: float
 
 
 async def in_force(log: Log, control_topic: str, era: Era | None) -> InForce:
@@ -38,6 +51,34 @@ async def in_force(log: Log, control_topic: str, era: Era | None) -> InForce:
     return InForce(era.record.model.version, era.model, since)
 
 
+async def ever_in_force(log: Log, control_topic: str) -> list[InForce]:
+    """Return all models that the control topic knows, oldest first; the default came before them.
+
+    Raises:
+        Unavailable: the control topic could not be read.
+    """
+    found = [InForce(0, RiskModel(), None)]
+    start, end = await log.bounds(control_topic, 0)
+    async for records, _ in log.read(control_topic, 0, start, end):
+        activated = ((record, _activation(record)) for record in records)
+        found += [
+            InForce(event.version, RiskModel.of(event), record.timestamp)
+            for record, event in activated
+            if event is not None
+        ]
+    return found
+
+
+def _activation(record: Record) -> ChurnModelActivated | None:
+    try:
+        accepted = accept(
+            TOPICS[CONTROL], record.key, record.value, record.headers, offset=record.offset
+        )
+    except BadEvent:
+        return None  # ingress has set it aside
+    return accepted.event if isinstance(accepted.event, ChurnModelActivated) else None
+
+
 def horizon_of(population: Population) -> int | None:
     """Return the rulebook's horizon; where it has none, what suits the gaps."""
     if population.era is not None and population.era.churn is not None:
@@ -45,14 +86,55 @@ def horizon_of(population: Population) -> int | None:
     return usual_horizon_days(population.purchases)
 
 
-def weeks_of(population: Population, model: RiskModel, horizon_days: int, today: int) -> list[Week]:
-    """Return the matured weeks of the model in force, oldest first."""
-    raw = matured(population.purchases, model.parameters, horizon_days, today)
+def weeks_of(
+    population: Population, model: RiskModel, horizon_days: int, last_day: int
+) -> list[Week]:
+    """Return the matured weeks of the model in force, oldest first, as known after `last_day`."""
+    raw = matured(population.purchases, model.parameters, horizon_days, last_day)
     return weekly(calibrated(raw, model.calibration))
 
 
-def as_json(used: InForce, horizon_days: int, weeks: list[Week], now: int) -> bytes:
-    """Return one line; `drift` is that of the newest matured week, null before there is one."""
+def told_of(
+    population: Population,
+    models: Sequence[InForce],
+    weeks: Sequence[Week],
+    horizon_days: int,
+    last_day: int,
+) -> dict[int, Told]:
+    """Return by day what customers were told in each week; `models` as of `ever_in_force`.
+
+    Other than `weeks_of` it knows no model that came later, so it says how good predictions were
+    when they were made: those of the model in force at the end of the day.
+    """
+    zone = population.zone
+    used = {
+        week.day: next(
+            model
+            for model in reversed(models)
+            if model.since is None or zone.day(model.since) <= week.day
+        )
+        for week in weeks
+    }
+    found: dict[int, Told] = {}
+    for model in set(used.values()):
+        raw = matured(population.purchases, model.model.parameters, horizon_days, last_day)
+        for each in calibrated(raw, model.model.calibration):
+            if used.get(each.day) is model:
+                found[each.day] = Told(model.version, float(each.risk.mean()))
+    return found
+
+
+def as_json(
+    used: InForce,
+    horizon_days: int,
+    weeks: Sequence[Week],
+    now: int,
+    told: Mapping[int, Told] = MappingProxyType({}),
+) -> bytes:
+    """Return one line; `drift` is that of the newest matured week, null before there is one.
+
+    A week's `told` is null where it is not known what customers were told.
+    """
     return msgspec.json.encode(
         {
             "model": "mbg-nbd",
@@ -63,13 +145,18 @@ def as_json(used: InForce, horizon_days: int, weeks: list[Week], now: int) -> by
             "coins": used.model.coins,
             "horizon_days": horizon_days,
             "drift": weeks[-1].drift if weeks else None,
-            "weeks": [
-                {"day": Calendar.date(each.day).isoformat(), "drift": each.drift}
-                | msgspec.structs.asdict(each.quality)
-                for each in weeks
-            ],
+            "weeks": [_plain(each, told.get(each.day)) for each in weeks],
         }
     )
+
+
+def _plain(week: Week, told: Told | None) -> dict[str, Any]:
+    return {
+        "day": Calendar.date(week.day).isoformat(),
+        "drift": week.drift,
+        **msgspec.structs.asdict(week.quality),
+        "told": None if told is None else told._asdict(),
+    }
 
 
 def verdict(weeks: list[Week]) -> str:
