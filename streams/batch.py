@@ -29,10 +29,10 @@ from streams.errors import Halt
 from streams.ledger import Ledger
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry, Record
+from streams.marks import MARK_HEADER, Marks
 from streams.store import keys
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CURRENT
 
-MARK_HEADER = "mark"
 _DIGEST_MOD = 1 << 128
 _CUSTOMER_BYTES_MAX = 512
 EVENT_BYTES_MAX = 65_536  # with the bounds of a state, it keeps every write below the log's limit
@@ -102,7 +102,7 @@ class _Run:
         self.taken = 0
         self.now = batch.ledger.position.now
         self.first_tick = batch.ledger.position.first_tick
-        self.marks: dict[bytes, int] = {}
+        self.marks = Marks(batch.ledger.marks)
         self.eras = list(batch.ledger.eras)
         self.slots = list(batch.ledger.slots)
         self.new_eras: dict[bytes, bytes] = {}
@@ -120,6 +120,7 @@ class _Run:
         for record in self.batch.records:
             try:
                 if not self._record(record):
+                    self.marks.forget(record)
                     break
             except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
                 # Nothing of it was kept: the customer's state is still the packed one.
@@ -144,7 +145,7 @@ class _Run:
 
     def _record(self, record: Record) -> bool:
         """Take one record; False where it has to wait until older eras are done with."""
-        if record.headers and self._repeated(record):
+        if record.headers and self.marks.repeated(record):
             return True
         try:
             event = events.decode(record.value or b"")
@@ -199,20 +200,6 @@ class _Run:
         partition = partition_for(key, self.batch.partitions)
         self.sent.setdefault(partition, []).append(Entry(key, value, headers))
 
-    def _repeated(self, record: Record) -> bool:
-        """Tell whether ingress sent this before; note how far its source partition has come."""
-        for name, value in record.headers:
-            if name == MARK_HEADER:
-                place, _, text = value.rpartition(b":")
-                offset = int(text)
-                seen = self.marks.get(place)
-                if seen is None:
-                    seen = self.batch.ledger.marks.get(place, -1)
-                if offset <= seen:
-                    return True
-                self.marks[place] = offset
-        return False
-
     def _tick(self, t: int, appended_at: int) -> None:
         now = min(t, appended_at)
         if self.now is None:
@@ -223,10 +210,7 @@ class _Run:
         before = self.eras[-1].record if self.eras else None
         if not begins(before, change):
             return True
-        if self.now is None:  # nothing was concluded yet, so nobody needs the eras before
-            self.eras.clear()
-            self.slots.clear()
-        if len(self.eras) >= ERAS_MAX:
+        if self.now is not None and len(self.eras) >= ERAS_MAX:
             return False
         try:
             era = Era(succeed(before, change, self.now))  # type: ignore[arg-type]  # closed union
@@ -235,6 +219,9 @@ class _Run:
             return True
         except EngineTooOld as error:
             raise Halt(str(error)) from error
+        if self.now is None:  # nothing was concluded yet, so nobody needs the eras before
+            self.eras.clear()
+            self.slots.clear()
         slot = next(slot for slot in range(ERAS_MAX) if slot not in self.slots)
         self.eras.append(era)
         self.slots.append(slot)
@@ -280,14 +267,7 @@ class _Run:
                 digest -= state_digest(customer, old)
             digest += state_digest(customer, packed)
             fields[keys.customer_field(customer)] = packed
-        marks = before.marks
-        if self.marks:
-            if any(place not in marks for place in self.marks):
-                places = sorted(place.decode() for place in {*marks, *self.marks})
-                fields[keys.SOURCES] = msgspec.json.encode(places)
-            for place, offset in self.marks.items():
-                fields[keys.source_field(place)] = b"%d" % offset
-            marks = {**marks, **self.marks}
+        fields.update(self.marks.fields())
         if self.new_eras:
             fields.update(self.new_eras)
             fields[keys.BOOK] = msgspec.json.encode(self.slots)
@@ -302,7 +282,7 @@ class _Run:
             outputs=f"{self.said:032x}",
             partitions=batch.partitions,
         )
-        ledger = Ledger(position, marks, tuple(self.eras), tuple(self.slots))
+        ledger = Ledger(position, self.marks.after(), tuple(self.eras), tuple(self.slots))
         return Result(
             ledger,
             fields,

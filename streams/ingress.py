@@ -23,12 +23,12 @@ from models.wire import TOPICS, TopicTypes, accept
 from rules.compiler.compile import compile_book
 from rules.language.include import standalone
 from streams import outputs
-from streams.batch import MARK_HEADER
 from streams.clock import Clock
 from streams.errors import Halt
 from streams.log.partitioner import partition_for
 from streams.log.port import BATCH_BYTES_MAX, Append, Entry, Record
 from streams.log.producer import Producer
+from streams.marks import MARK_HEADER
 from streams.releases import release_of
 from streams.topics import CONTROL, DEAD_LETTER_SUFFIX, SOURCES, Catalogue
 

@@ -24,6 +24,8 @@ from prometheus_client.process_collector import ProcessCollector
 
 from models.churn_live import Realised
 from models.errors import Reason
+from streams.flaps import FLAP_DAYS, Flaps, moves
+from streams.log.port import Entry
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -62,6 +64,12 @@ class Metrics:
             _SECONDS,
         )
         self._outputs = counter("outputs_total", "Events published.", ("topic",))
+        self._flapped = counter(
+            "flaps_total",
+            f"Customers back in a tier, band or category within {FLAP_DAYS} days of leaving it. "
+            "Alarm: more than a tenth of a rule's changes; give it hysteresis, grace or a stay.",
+            ("rule",),
+        )
         self._dead_letters = counter(
             "dead_letters_total",
             "Records set aside. Alarm: a rate above one in a hundred of the records.",
@@ -145,6 +153,7 @@ class Metrics:
             _PARTITION,
         )
         self._holders: dict[int, str] = {}
+        self._flaps = Flaps()
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
@@ -160,6 +169,11 @@ class Metrics:
         self._batch_seconds.labels(label).observe(seconds)
         for topic, count in outputs.items():
             self._outputs.labels(topic).inc(count)
+
+    def published(self, outputs: Mapping[str, Sequence[Entry]]) -> None:
+        """A batch's outputs are out, by topic (without prefix)."""
+        for rule, count in self._flaps.take(moves(outputs)).items():
+            self._flapped.labels(rule).inc(count)
 
     def taken_over(self, partition: int, seconds: float, restored: int, *, wiped: bool) -> None:
         """The partition was taken over; `restored` records were applied to the store."""

@@ -189,6 +189,7 @@ class Partition:
         seconds = self._clock.monotonic() - began
         outputs = {topic: len(entries) for topic, entries in result.published.items()}
         self._observer.batch(self.number, result.taken, seconds, outputs)
+        self._observer.published(result.published)
         if result.reasons:
             self._observer.dead_letters(self.number, result.reasons)
         if result.fired:
@@ -260,7 +261,8 @@ class Partition:
             appends.append(Append(prefix + topic, self.number, entries))
         for partition, entries in result.sent.items():
             appends.append(Append(prefix + LOG, partition, entries))
-        last = (await held.writer.transact(appends))[0]
+        last = (await held.writer.transact(appends, first=held.append_at))[0]
+        held.append_at = last + 2  # behind the marker
         step = Step(last + 1, self._clock.now(), held.origin, result.fields, result.dues)
         if not await self._store.apply(self.number, held.owner, held.applied, step):
             message = "the store has a newer owner, or lost what was written"

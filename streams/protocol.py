@@ -12,7 +12,7 @@ from typing import Protocol
 from models.errors import Reason
 from streams.errors import Doubt
 from streams.ledger import Ledger
-from streams.log.port import Writer
+from streams.log.port import Entry, Writer
 from streams.store.port import View
 
 
@@ -35,6 +35,10 @@ class Observer(Protocol):
         self, partition: int, records: int, seconds: float, outputs: Mapping[str, int]
     ) -> None:
         """A batch was committed, with the number of outputs by topic."""
+        ...
+
+    def published(self, outputs: Mapping[str, Sequence[Entry]]) -> None:
+        """A batch's outputs are out, by topic (without prefix)."""
         ...
 
     def dead_letters(self, partition: int, reasons: Sequence[Reason]) -> None:
@@ -71,6 +75,7 @@ class Held:
     origin: str
     ledger: Ledger
     read_to: int  # how far the changelog was read when it was taken over
+    append_at: int  # where the next record of the changelog belongs; only we write there
     cursor: int = 0  # of the pass that looks for unseated states
     quiet_at: int | None = None  # nobody in the due index is due at this clock
 

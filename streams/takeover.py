@@ -77,7 +77,7 @@ class TakeOver:
         bounds = await self.log.bounds(topic, self.number)
         origin = await self._origin(topic, bounds)
         if origin is None:
-            return await self._founded(writer, topic, owner), 0, True
+            return await self._founded(writer, topic, owner, bounds.end), 0, True
         age_s = self.clock.now() - before.applied_at
         wiped = (
             self.wipe
@@ -105,10 +105,10 @@ class TakeOver:
             # A newer owner has moved on, and compaction took the position that was newest before.
             message = "the changelog moved on while it was read"
             raise Doubt(message)
-        held = Held(writer, owner, applied, origin, Ledger(position), bounds.end)
+        held = Held(writer, owner, applied, origin, Ledger(position), bounds.end, bounds.end)
         return held, restored, wiped
 
-    async def _founded(self, writer: Writer, topic: str, owner: str) -> Held:
+    async def _founded(self, writer: Writer, topic: str, owner: str, end: int) -> Held:
         """Begin an empty changelog: its identity first, then the position before everything.
 
         Everything is what the log still holds: an application may be newer than its log.
@@ -122,7 +122,7 @@ class TakeOver:
             Entry(keys.ORIGIN, origin.encode()),
             Entry(keys.POSITION, msgspec.json.encode(position)),
         ]
-        (last,) = await writer.transact([Append(topic, self.number, entries)])
+        (last,) = await writer.transact([Append(topic, self.number, entries)], first=end)
         if not await self.store.wipe(self.number, owner):
             message = "a newer owner claimed the store while it was to be wiped"
             raise Fenced(message)
@@ -132,7 +132,7 @@ class TakeOver:
             for index, entry in enumerate(entries)
         ]
         await self._apply(owner, 0, origin, records)
-        return Held(writer, owner, last + 1, origin, Ledger(position), last + 1)
+        return Held(writer, owner, last + 1, origin, Ledger(position), last + 1, last + 2)
 
     async def _origin(self, topic: str, bounds: Bounds) -> str | None:
         """Return the identity with which the changelog begins, None where it holds no record."""
@@ -143,6 +143,9 @@ class TakeOver:
                     return record.value.decode()
                 message = f"{topic}-{self.number} does not begin with its origin; it was truncated"
                 raise Halt(f"{message}; {_ANEW}")
+        if bounds.start > 0:  # a new changelog begins at 0; this one held something once
+            message = f"{topic}-{self.number} was emptied up to {bounds.start}; it was truncated"
+            raise Halt(f"{message}; {_ANEW}")
         return None
 
     async def _apply(

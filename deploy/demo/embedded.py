@@ -16,6 +16,7 @@ from streams.ingress import Ingress, IngressSettings, sources_of
 from streams.jobs.play import Stage
 from streams.log.feed import MemoryFeed
 from streams.log.memory import MemoryLog
+from streams.log.port import Entry
 from streams.log.positions import Position, SourcePartition
 from streams.log.producer import MemoryProducer
 from streams.partition import Partition
@@ -71,6 +72,9 @@ class _Unobserved:
     def batch(
         self, partition: int, records: int, seconds: float, outputs: Mapping[str, int]
     ) -> None:
+        pass
+
+    def published(self, outputs: Mapping[str, Sequence[Entry]]) -> None:
         pass
 
     def dead_letters(self, partition: int, reasons: Sequence[Reason]) -> None:

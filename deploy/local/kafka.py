@@ -23,6 +23,17 @@ _UP = "Kafka Server started"
 
 
 @dataclass(frozen=True, slots=True)
+class Detour:
+    """A second way to a broker: it listens at one port and tells clients to use another.
+
+    Whoever asks for it forwards from the one to the other, and can disturb what passes.
+    """
+
+    listens_at: int
+    advertises: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Node:
     """One broker's identity and places."""
 
@@ -30,10 +41,17 @@ class _Node:
     port: int
     controller_port: int
     folder: Path
+    detour: Detour | None = None
 
     @property
     def properties_path(self) -> Path:
         return self.folder / "server.properties"
+
+    @property
+    def listeners(self) -> dict[str, int]:
+        """Ports by the name of their listener."""
+        detour = {} if self.detour is None else {"DETOUR": self.detour.listens_at}
+        return {"PLAINTEXT": self.port, "CONTROLLER": self.controller_port, **detour}
 
 
 class Kafka:
@@ -57,12 +75,14 @@ class Kafka:
         *,
         port: int | None = None,
         outlive_owner: bool = False,
+        with_detours: bool = False,
     ) -> Self:
         """Format `data_dir` where it is new, start the brokers and wait until all serve.
 
         Replication factors are 1 with one broker, and 3 with two in-sync replicas with three.
-        `port` is wished for the first broker; where it is taken, a free one is used. Raises
-        MissingTool (no Java, no Maven), SetupFailed or ServiceFailed.
+        `port` is wished for the first broker; where it is taken, a free one is used. With detours
+        each broker has a second way to it, see `detours`. Raises MissingTool (no Java, no Maven),
+        SetupFailed or ServiceFailed.
         """
         if brokers not in {1, 3}:
             raise ValueError(f"a local cluster has 1 or 3 brokers, not {brokers}")
@@ -72,6 +92,7 @@ class Kafka:
                 port=free_port(port if index == 0 else None),
                 controller_port=free_port(),
                 folder=data_dir.resolve() / f"broker-{index + 1}",
+                detour=Detour(free_port(), free_port()) if with_detours else None,
             )
             for index in range(brokers)
         ]
@@ -84,6 +105,16 @@ class Kafka:
         return ",".join(f"127.0.0.1:{node.port}" for node in self._nodes)
 
     @property
+    def detours(self) -> tuple[Detour, ...]:
+        """The second way to each broker, where they were asked for."""
+        return tuple(node.detour for node in self._nodes if node.detour is not None)
+
+    @property
+    def brokers(self) -> range:
+        """The numbers of all brokers."""
+        return range(len(self._nodes))
+
+    @property
     def pids(self) -> tuple[int, ...]:
         """The brokers' process ids; a restart changes one."""
         return tuple(process.pid for process in self._processes)
@@ -92,15 +123,32 @@ class Kafka:
         """Crash a broker (SIGKILL)."""
         self._processes[broker].kill()
 
-    def restart(self, broker: int = 0) -> None:
-        """Start a broker again on the same ports and data; one that still runs is stopped first."""
-        self._processes[broker].stop(_STOP_S)
-        self._processes[broker] = self._launch(self._nodes[broker])
-        self._wait_ready([self._processes[broker]])
+    def restart(self, *brokers: int) -> None:
+        """Start brokers again (the first, if none is named) on the same ports and data.
+
+        Those that still run are stopped first. Several are started together: a quorum that was lost
+        comes back only with the second of three.
+        """
+        numbers = brokers or (0,)
+        for number in numbers:
+            self._processes[number].stop(_STOP_S)
+            self._processes[number] = self._launch(self._nodes[number])
+        self._wait_ready([self._processes[number] for number in numbers])
+
+    def mend(self) -> None:
+        """Let paused brokers go on, and start dead ones again."""
+        for process in self._processes:
+            process.resume()
+        if dead := [number for number in self.brokers if not self._processes[number].alive]:
+            self.restart(*dead)
 
     def pause(self, broker: int = 0) -> None:
         """Freeze a broker (SIGSTOP): connections stay open, nothing answers."""
         self._processes[broker].pause()
+
+    def is_paused(self, broker: int = 0) -> bool:
+        """Whether a broker stands still, whoever stopped it."""
+        return self._processes[broker].is_paused
 
     def resume(self, broker: int = 0) -> None:
         """Let a paused broker go on (SIGCONT)."""
@@ -188,10 +236,15 @@ def _node_properties(node: _Node, nodes: Sequence[_Node]) -> str:
     voters = ",".join(f"{each.number}@127.0.0.1:{each.controller_port}" for each in nodes)
     replicas = len(nodes)
     in_sync_min = 2 if replicas > 1 else 1
+    listens = [f"{name}://127.0.0.1:{port}" for name, port in node.listeners.items()]
+    advertises = [f"PLAINTEXT://127.0.0.1:{node.port}"]
+    if node.detour is not None:
+        advertises.append(f"DETOUR://127.0.0.1:{node.detour.advertises}")
     return f"""
 node.id={node.number}
-listeners=PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{node.port}
+listeners={",".join(listens)}
+listener.security.protocol.map={",".join(f"{name}:PLAINTEXT" for name in node.listeners)}
+advertised.listeners={",".join(advertises)}
 controller.quorum.voters={voters}
 log.dirs={node.folder / "log"}
 default.replication.factor={replicas}

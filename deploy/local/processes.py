@@ -96,6 +96,25 @@ class Process:
         """Whether it still runs (a paused process does)."""
         return self._popen.poll() is None
 
+    @property
+    def memory_bytes(self) -> int:
+        """The memory that it has in use now (its resident set)."""
+        pages = Path("/proc", str(self.pid), "statm")
+        if pages.exists():
+            return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        asked = ["/bin/ps", "-o", "rss=", "-p", str(self.pid)]
+        said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        return int(said) * 1024
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it stands still, whoever stopped it."""
+        if not self.alive:
+            return False
+        # Only asked for, not taken: it can be asked again, and the exit status stays for `wait`.
+        asked = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pid, asked) is not None
+
     def pause(self) -> None:
         """Freeze it (SIGSTOP): its connections stay open and nothing answers."""
         self._signal(signal.SIGSTOP)

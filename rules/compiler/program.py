@@ -117,16 +117,23 @@ class Program:
                 return terms.crossing(self, node)
             case Happened():
                 return terms.moment(self, node)
+            case Compare(Points() as score, op, right):
+                span, bound = terms.points_range(self, score), self.value(right)
+                if span.low != span.high:
+                    return terms.ranged(self, span, op, bound)
+                return self._compared(Term(span.low, unknown=False), op, bound)
             case Compare(left, op, right):
-                one, other = self.value(left), terms.right_side(self, left, right)
-                code = f"{one.code} {op} {other.code}"
-                if op in {"has", "has not"}:
-                    code = f"{one.code} >> {other.code} & 1 == {1 if op == 'has' else 0}"
-                unknown = [term.code for term in (one, other) if term.unknown]
-                if not unknown:
-                    return Term(f"({code})", unknown=False)
-                missing = " or ".join(f"{name} is None" for name in unknown)
-                return Term(self.let("holds", f"None if {missing} else {code}"), unknown=True)
+                return self._compared(self.value(left), op, terms.right_side(self, left, right))
+
+    def _compared(self, one: Term, op: str, other: Term) -> Term:
+        code = f"{one.code} {op} {other.code}"
+        if op in {"has", "has not"}:
+            code = f"{one.code} >> {other.code} & 1 == {1 if op == 'has' else 0}"
+        unknown = [term.code for term in (one, other) if term.unknown]
+        if not unknown:
+            return Term(f"({code})", unknown=False)
+        missing = " or ".join(f"{name} is None" for name in unknown)
+        return Term(self.let("holds", f"None if {missing} else {code}"), unknown=True)
 
     def fact(self, fact: Fact) -> Term:
         """Write a fact's value."""

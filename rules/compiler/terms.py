@@ -126,10 +126,47 @@ def _mapping(
     return dict(entries)
 
 
+class Range(NamedTuple):
+    """Plain names of the least and the most that a score can be; the same where it is known."""
+
+    low: str
+    high: str
+
+
 def points(program: Program, node: Points) -> Term:
-    """Write a sum of points; an unknown condition gives none."""
-    parts = [f"({n!r} if {program.condition(c).code} else 0)" for n, c in node.parts]
-    return Term(program.let(f"score_{node.name}", " + ".join(parts)), unknown=False)
+    """Write a sum of points; unknown while points that are undecided would change it."""
+    low, high = points_range(program, node)
+    if low == high:
+        return Term(low, unknown=False)
+    whole = f"{low} if {low} == {high} else None"
+    return Term(program.let(f"score_{node.name}", whole), unknown=True)
+
+
+def points_range(program: Program, node: Points) -> Range:
+    """Write between what a sum of points lies, whatever its undecided conditions turn out to be."""
+    low, high = [], []
+    for number, condition in node.parts:
+        term = program.condition(condition)
+        certain = f"({number!r} if {term.code} else 0)"
+        possible = f"(0 if {term.code} is False else {number!r})" if term.unknown else certain
+        least, most = (certain, possible) if number >= 0 else (possible, certain)
+        low.append(least)
+        high.append(most)
+    hint = f"score_{node.name}"
+    return Range(
+        program.let(f"{hint}_low", " + ".join(low)), program.let(f"{hint}_high", " + ".join(high))
+    )
+
+
+def ranged(program: Program, span: Range, op: str, bound: Term) -> Term:
+    """Write a comparison of a score that lies in a range: decided where all of the range agrees."""
+    low, high = span
+    code = f"{low} {op} {bound.code} if ({low} {op} {bound.code}) == ({high} {op} {bound.code})"
+    if op in {"==", "!="}:
+        is_inside = f"{low} <= {bound.code} <= {high}"
+        code = f"{low} {op} {bound.code} if {low} == {high} or not {is_inside}"
+    missing = f"None if {bound.code} is None else " if bound.unknown else ""
+    return Term(program.let("holds", f"{missing}{code} else None"), unknown=True)
 
 
 def local(dimension: str) -> str:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from rules.compiler import due
 from rules.compiler.program import Program
-from rules.compiler.terms import Term, local
+from rules.compiler.terms import Term, local, points_range
 from rules.facts import rfm
 from rules.language.checked import DimensionRules, Rules, facts_in
-from rules.language.tree import Condition, dimension_of, facts_of
+from rules.language.tree import Condition, Points, dimension_of, facts_of
 
 
 def write(rules: Rules, names: dict[str, Any]) -> str:
@@ -132,10 +132,17 @@ class _Chain(NamedTuple):
 
 def _ways(program: Program, index: int, dimension: DimensionRules) -> _Chain:
     """Write the one way in which a dimension finds its category."""
+    if isinstance(dimension.measure, Points):
+        low, high = points_range(program, dimension.measure)
+        most = None if low == high else high
+        levels = _levels(program, index, dimension, low, most)
+        return _Chain(levels, unknown=most is not None)
     if dimension.measure is not None:
         measure = program.value(dimension.measure)
         missing = [(f"{measure.code} is None", "None")] if measure.unknown else []
-        return _Chain([*missing, *_levels(program, index, dimension, measure)], measure.unknown)
+        return _Chain(
+            [*missing, *_levels(program, index, dimension, measure.code)], measure.unknown
+        )
     if dimension.value_of is not None:
         value = program.value(dimension.value_of)
         return _Chain([("True", value.code)], value.unknown)
@@ -188,9 +195,12 @@ def _declared(program: Program, dimension: DimensionRules) -> str:
 
 
 def _levels(
-    program: Program, index: int, dimension: DimensionRules, measure: Term
+    program: Program, index: int, dimension: DimensionRules, measure: str, most: str | None = None
 ) -> list[tuple[str, str]]:
-    """Return a test per level. A level's `keep` counts for whoever is in it or above it."""
+    """Return a test per level. A level's `keep` counts for whoever is in it or above it.
+
+    `most`: what the measure can be at most, where it is not known for certain.
+    """
     chain = []
     for place, level in enumerate(dimension.levels):
         if level.enter is None:
@@ -204,5 +214,7 @@ def _levels(
             )
             lower = f"{current} is not None and {current} <= {place}"
             bound = f"({level.keep.value!r} if {lower} else {bound})"
-        chain.append((f"{measure.code} >= {bound}", str(place)))
+        chain.append((f"{measure} >= {bound}", str(place)))
+        if most is not None:
+            chain.append((f"{most} >= {bound}", "None"))
     return chain

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from models.calendar import iso_date
+from models.calendar import Span, iso_date
+from models.events import CustomerEvent
 from rules.book import Book
+from rules.explanation.causes import CAUSES_MAX, causes, described
 from rules.explanation.view import View, compared
 from rules.facts import lookup
 from rules.facts.given import GIVEN
 from rules.facts.vocabulary import Unit
-from rules.facts.windows import window
+from rules.facts.windows import LIFE, window
 from rules.language.checked import DimensionRules
 from rules.language.tree import (
     And,
@@ -29,6 +31,7 @@ from rules.language.tree import (
     Happened,
     Or,
     Value,
+    facts_of,
     render,
 )
 
@@ -146,25 +149,44 @@ def _compared(view: View, rule: str, node: Compare) -> dict[str, Any]:
         found["currency"] = view.book.currency
     if isinstance(right, Constant) and right.parameter is not None:
         found["parameter"] = right.parameter
-    return found | (_edges(view, left) if isinstance(left, Fact) else {})
+    if isinstance(left, Fact):
+        found |= _edges(_span(view, left), view.today)
+    if view.history:
+        found["events"] = [described(event) for event in _causes(view, node)]
+    return found
 
 
-def _edges(view: View, fact: Fact) -> dict[str, str]:
-    """Return the first and last day of a fact's window; none for a lifetime."""
+def _causes(view: View, node: Compare) -> list[CustomerEvent]:
+    """Return the newest of the events that both sides of a comparison were computed from."""
+    facts = dict.fromkeys((*facts_of(node.left), *facts_of(node.right)))
+    found = {
+        (event.source, event.event_id): event
+        for fact in facts
+        for event in causes(fact, _span(view, fact), view.zone, view.history)
+    }
+    return sorted(found.values(), key=lambda event: event.occurred_at)[-CAUSES_MAX:]
+
+
+def _span(view: View, fact: Fact) -> Span:
+    """Return the window of a fact; the whole life where it has none."""
     given = dict(fact.args)
     days, period = given.get("days"), given.get("period")
-    if fact.name in GIVEN or not (isinstance(days, int) or isinstance(period, str)):
-        return {}
-    span = window(
+    if fact.name in GIVEN:  # their days lie ahead
+        return LIFE
+    return window(
         view.facts,
         view.zone,
         view.today,
         days if isinstance(days, int) else None,
         period if isinstance(period, str) else None,
     )
+
+
+def _edges(span: Span, today: int) -> dict[str, str]:
+    """Return the first and last day of a window; none for a lifetime."""
     if span.first is None:
         return {}
-    last = view.today if span.last is None else span.last
+    last = today if span.last is None else span.last
     return {"first_day": iso_date(span.first), "last_day": iso_date(last)}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from models.calendar import iso_date, rfc3339
 from models.customer import CustomerState
+from models.events import CustomerEvent
 from rules.book import Book, Given
 from rules.explanation.evidence import evidence, of_condition, of_dimension
 from rules.explanation.needs import missing, missing_for_next
@@ -62,13 +64,20 @@ class Explanation:
 
 
 def explain(
-    book: Book, state: CustomerState, now: int, band: int | None, given: Given
+    book: Book,
+    state: CustomerState,
+    now: int,
+    band: int | None,
+    given: Given,
+    history: Sequence[CustomerEvent] = (),
 ) -> Explanation:
     """Explain all conclusions about a customer; the arguments are those of `Book.conclude`.
 
-    Her tier is the one last concluded.
+    Her tier is the one last concluded. With her `history`, each comparison names the events that it
+    was computed from.
     """
     view = View(book, state, now, band, given, state.concluded.tier)
+    view.history = history
     due = book.conclude(state, now, band, given)[3]
     return Explanation(
         at=rfc3339(now),

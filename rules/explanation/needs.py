@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal, TypeGuard
 
 from rules.explanation.evidence import is_money, named, rounded
+from rules.explanation.through import through
 from rules.explanation.view import View
-from rules.language.tree import And, Compare, Condition, Fact, Or, render
+from rules.language.tree import And, Compare, Condition, Fact, Or, Points, render
 
 
 def missing_for_next(view: View, tier_index: int) -> dict[str, Any] | None:
@@ -38,12 +39,19 @@ def missing(view: View, tier_index: int) -> list[dict[str, Any]]:
 
 
 def _failing(view: View, node: Condition) -> list[Compare]:
-    """Return the comparisons that keep a condition from holding; nothing where it holds."""
+    """Return the comparisons that keep a condition from holding; nothing where it holds.
+
+    A category is seen through: what is missing is what it takes to be in it.
+    """
     match node:
         case Compare():
-            return [] if view.holds(node) is True else [node]
+            if view.holds(node) is True:
+                return []
+            inner = through(view, node)
+            return ([] if inner is None else _failing(view, inner)) or [node]
         case And(parts):
-            return [failing for part in parts for failing in _failing(view, part)]
+            found = (failing for part in parts for failing in _failing(view, part))
+            return list(dict.fromkeys(found))
         case Or(parts):
             return min((_failing(view, part) for part in parts), key=len)
     return []  # a moment is nothing that could still be done
@@ -56,15 +64,32 @@ def _need(view: View, node: Compare) -> dict[str, Any]:
     else:
         need = {"expression": render(node.left)}
     apart = _apart(node, value, bound)
+    differing = {"have": rounded(value), "op": node.op, "need": rounded(bound)}
     if apart:
-        return need | _in_money(view, node, apart)
-    return need | {"have": rounded(value), "op": node.op, "need": rounded(bound)}
+        differing = _in_money(view, node, apart)
+    return need | differing | _points(view, node)
 
 
 def _lack(view: View, node: Compare) -> dict[str, Any]:
     value, bound = view.value(node.left), view.value(node.right)
     numbers = {"have": rounded(value), "op": node.op, "need": rounded(bound)}
-    return named(node.left) | _in_money(view, node, numbers | _apart(node, value, bound))
+    differing = _in_money(view, node, numbers | _apart(node, value, bound))
+    return named(node.left) | differing | _points(view, node)
+
+
+def _points(view: View, node: Compare) -> dict[str, Any]:
+    """Return the points that a score still lacks, and what each of them takes.
+
+    Nothing for other values, and where there are points too many.
+    """
+    if not isinstance(node.left, Points) or node.op not in {">", ">="}:
+        return {}
+    open_parts = [
+        {"points": points, "needs": [_need(view, each) for each in _failing(view, condition)]}
+        for points, condition in node.left.parts
+        if points > 0 and view.holds(condition) is not True
+    ]
+    return {"parts": open_parts} if open_parts else {}
 
 
 def _in_money(view: View, node: Compare, numbers: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ agree with the compiled functions on every input; a test holds it to that.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from models.customer import CustomerState
@@ -83,6 +83,7 @@ class View:
         self.today = book.zone.day(now)
         self.band = None if band is None else book.rules.bands[band]
         self.tier = None if tier is None else book.tiers[tier].name
+        self.history: Sequence[CustomerEvent] = ()  # her events, for whoever has read them
         self._event = event
         self._before = state.concluded
         self._categories: dict[str, Text] = {}
@@ -104,10 +105,23 @@ class View:
                 return _OPERATORS[op](one, other)
             case Lookup(_, key, entries):
                 return dict(entries).get(self.value(key))
-            case Points(_, parts):
-                return sum(points for points, condition in parts if self.holds(condition))
+            case Points():
+                low, high = self._range(node)
+                return low if low == high else None
         message = f"an unchecked tree reached explain: {node}"
         raise TypeError(message)
+
+    def _range(self, score: Points) -> tuple[float, float]:
+        """Return between what a score lies, whatever its undecided conditions turn out to be."""
+        low: float = 0
+        high: float = 0
+        for points, condition in score.parts:
+            truth = self.holds(condition)
+            if truth or (truth is None and points < 0):
+                low += points
+            if truth or (truth is None and points > 0):
+                high += points
+        return low, high
 
     def _fact(self, fact: Fact) -> Any:  # noqa: ANN401  # a number, a text, texts, or None
         tiers = self.book.rules.tiers
@@ -139,6 +153,8 @@ class View:
     def holds(self, node: Condition) -> Truth:
         """Return whether a condition holds, in Kleene's three-valued logic; None: unknown."""
         if isinstance(node, Compare):
+            if isinstance(node.left, Points):
+                return _ranged(node.op, self._range(node.left), self.value(node.right))
             return compared(node.op, self.value(node.left), self.value(node.right))
         match node:
             case And(parts):
@@ -193,7 +209,7 @@ class View:
         if rules.only_if is not None and self.holds(rules.only_if) is not True:
             return None
         if rules.measure is not None:
-            return self._level(index, rules, self.value(rules.measure))
+            return self._level(index, rules, rules.measure)
         if rules.value_of is not None:
             found = self.value(rules.value_of)
             return None if found is None else str(found)
@@ -221,13 +237,13 @@ class View:
             return found or None
         return tuple(name for name, case in cases if case is None)
 
-    def _level(self, index: int, rules: DimensionRules, measure: float | None) -> str | None:
-        if measure is None:
-            return None
+    def _level(self, index: int, rules: DimensionRules, measure: Value) -> str | None:
+        """Return the first level that is reached; unknown while one above it may be."""
         for place, level in enumerate(rules.levels):
             bound = self.bound(index, place, level)
-            if bound is None or measure >= self.value(bound):
-                return rules.categories[place]
+            reached = True if bound is None else self.holds(Compare(measure, ">=", bound))
+            if reached is not False:
+                return rules.categories[place] if reached else None
         return None
 
     def bound(self, index: int, place: int, level: Level) -> Constant | None:
@@ -236,6 +252,17 @@ class View:
         if level.keep is not None and isinstance(before, int) and before <= place:
             return level.keep
         return level.enter
+
+
+def _ranged(op: str, span: tuple[float, float], bound: float | None) -> Truth:
+    """Return whether a comparison holds of all that a score may be; unknown if they differ."""
+    low, high = span
+    if bound is None:
+        return None
+    if op in {"==", "!="} and low != high:
+        return None if low <= bound <= high else op == "!="
+    truths = {bool(_OPERATORS[op](each, bound)) for each in span}
+    return truths.pop() if len(truths) == 1 else None
 
 
 def _texts(value: Text) -> tuple[str, ...] | None:

@@ -114,6 +114,8 @@ def next_review(book: Book, facts: Facts, tier_since: int, after: int) -> int | 
     began = zone.day(tier_since) if review == "tier" else joined_day(facts, zone)
     if began is None:  # nothing is known of her yet
         return None
-    year = Calendar.date(day).year
-    dates = (anniversary(began, y) for y in (year, year + 1, year + 2))
-    return zone.start(next(date for date in dates if date > max(day, began)))
+    # She may have joined long after: facts can be far ahead of the partition's clock.
+    later_than = max(day, began)
+    year = Calendar.date(later_than).year
+    dates = (anniversary(began, y) for y in (year, year + 1))
+    return zone.start(next(date for date in dates if date > later_than))

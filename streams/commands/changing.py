@@ -25,7 +25,7 @@ from models.events import (
 from models.wire import TOPICS, accept
 from streams.commands.books import read_book
 from streams.commands.common import out, reach, run, settings
-from streams.jobs.difference import Change, differences
+from streams.jobs.difference import Change, differences, unplaced
 from streams.log.port import Log, Record
 from streams.releases import release_of
 from streams.topics import CONTROL
@@ -57,6 +57,8 @@ def diff(old: Old, new: New) -> None:
         out.print("nothing differs but labels, comments or the steps of examples")
     for section in dict.fromkeys(change.section for change in changes):
         out.print(_table(section, [each for each in changes if each.section == section]))
+    for lost in unplaced(before.source, after.source):
+        out.print(f"activation would be refused: {lost} is gone, and no `was:` takes its place")
 
 
 def history(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -23,18 +23,25 @@ from streams.commands.finding import Found, find, find_past
 from streams.commands.telling import ground, money, told
 from streams.jobs.ahead import Ahead, by_itself
 
+_EVENTS_SHOWN = 5
+
 At = Annotated[
     str | None,
     typer.Option(help="RFC 3339 with an offset: explain her as she was then, from the log."),
 ]
 
 
-def explain_customer(customer_id: CustomerId, at: At = None) -> None:
+Events = Annotated[
+    bool, typer.Option("--events", help="Name the events behind each fact, read from the log.")
+]
+
+
+def explain_customer(customer_id: CustomerId, at: At = None, *, events: Events = False) -> None:
     """Explain each conclusion about a customer: every fact, its value and its bound.
 
     Also what is missing for the next tier, what a running warning says, and what changes by itself.
     """
-    found = run(_found(customer_id, None if at is None else instant(at)))
+    found = run(_found(customer_id, None if at is None else instant(at), events=events))
     say(found, settings().app)
 
 
@@ -48,17 +55,21 @@ def say(found: Found, app: str) -> None:
     tier = judge.state.concluded.tier
     title = f"{found.customer} at {rfc3339(now)}"
     title += "" if tier is None else f": {judge.book.tiers[tier].name}"
-    out.print(_tree(title, explain(judge.book, found.state, now, judge.band, era.given)))
+    explained = explain(judge.book, found.state, now, judge.band, era.given, found.history)
+    out.print(_tree(title, explained))
     for line in (*_ways_up(judge, now), *_warning(judge, now)):
         out.print(line, markup=False)
     _print_ahead(by_itself(app, found.customer, found.state, era))
 
 
-async def _found(customer_id: str, at: int | None) -> Found:
+async def _found(customer_id: str, at: int | None, *, events: bool) -> Found:
     async with reach(settings()) as reached:
-        if at is None:
-            return await find(reached, customer_id)
-        return await find_past(reached, customer_id, at)
+        if at is not None:
+            return await find_past(reached, customer_id, at)
+        found = await find(reached, customer_id)
+        if not events or found.position.now is None:
+            return found
+        return await find_past(reached, customer_id, found.position.now)
 
 
 def _concluded(found: Found) -> tuple[Era, Judge, int]:
@@ -87,22 +98,39 @@ def _tree(title: str, explanation: Explanation) -> Tree:
             _add_rule(branch, rule)
     for dimension in explanation.dimensions:
         branch = tree.add(escape(f"{dimension.name}: {dimension.category or 'unknown'}"))
-        for each in dimension.evidence:
-            branch.add(escape(ground(each)))
+        _add_grounds(branch, dimension.evidence)
     tree.add(f"churn risk: {explanation.band or 'too little history'}")
     for policy in explanation.policies:
         name = policy.rule.split(".")[1]
         branch = tree.add(f"policy {name}: {'held' if policy.holds else 'not held'}")
-        for each in policy.evidence:
-            branch.add(escape(ground(each)))
+        _add_grounds(branch, policy.evidence)
     return tree
 
 
 def _add_rule(branch: Tree, rule: Explained) -> None:
     if rule.evidence:
         part = branch.add(f"{rule.rule.rpartition('.')[2]}: {_truth(rule.holds)}")
-        for each in rule.evidence:
-            part.add(escape(ground(each)))
+        _add_grounds(part, rule.evidence)
+
+
+def _add_grounds(branch: Tree, evidence: Iterable[Mapping[str, Any]]) -> None:
+    """Add each comparison and, where they are known, the newest of the events behind it."""
+    for each in evidence:
+        part = branch.add(escape(ground(each)))
+        events = each.get("events", [])
+        if len(events) > _EVENTS_SHOWN:
+            part.add("earlier ones, left out here")
+        for event in events[-_EVENTS_SHOWN:]:
+            part.add(escape(_deed(event)))
+
+
+def _deed(event: Mapping[str, Any]) -> str:
+    """Write an event behind a fact: when, what, its id, and its amount."""
+    what = event.get("kind") or " ".join(filter(None, (event["type"], event.get("action"))))
+    amount = ""
+    if "amount_minor" in event:
+        amount = f", {money(event['amount_minor'], event['currency'])}"
+    return f"{event['occurred_at']} {what} {event['id']}{amount}"
 
 
 def _ways_up(judge: Judge, now: int) -> Iterator[str]:
@@ -148,14 +176,20 @@ def _truth(holds: bool | None) -> str:  # noqa: FBT001 - three-valued
 def _need(need: dict[str, Any]) -> str:
     described = dict(need)
     fact = described.pop("fact", None) or described.pop("expression", "")
-    currency = described.pop("currency", None)
+    currency, points = described.pop("currency", None), _points(described.pop("parts", []))
     parts = []
     for name, value in described.items():
         if currency is not None and name.endswith("_minor"):
             parts.append(f"{name.removesuffix('_minor')} {money(int(value), currency)}")
         else:
             parts.append(f"{name} {value}")
-    return f"{fact} ({', '.join(parts)})"
+    return f"{fact} ({', '.join(parts)}){points}"
+
+
+def _points(parts: Iterable[Mapping[str, Any]]) -> str:
+    """Write which points of a score are open, and what each takes."""
+    written = [f"{each['points']} for {' and '.join(map(_need, each['needs']))}" for each in parts]
+    return f", with points open: {', '.join(written)}" if written else ""
 
 
 def _lack(lack: dict[str, Any]) -> str:
@@ -163,6 +197,7 @@ def _lack(lack: dict[str, Any]) -> str:
     arguments = ", ".join(f"{name}={value}" for name, value in lack.get("args", {}).items())
     fact = lack.get("expression") or lack["fact"] + (f"({arguments})" if arguments else "")
     if "currency" not in lack:
-        return f"{fact} {lack['op']} {lack['need']} (now {lack['have']})"
+        points = _points(lack.get("parts", ()))
+        return f"{fact} {lack['op']} {lack['need']} (now {lack['have']}){points}"
     need, have = (money(lack[name], lack["currency"]) for name in ("need_minor", "have_minor"))
     return f"{fact} {lack['op']} {need} (now {have})"

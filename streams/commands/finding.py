@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.progress import BarColumn, Progress, TextColumn
 
 from models.customer import CustomerState, unpack
+from models.events import CustomerEvent
 from rules.eras import Era
 from streams.commands.common import CommandFailed, Reach, err
 from streams.jobs.hindsight import as_of
@@ -18,13 +19,17 @@ from streams.stored_eras import standing
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`era`: None while nothing has been concluded about her."""
+    """`era`: None while nothing has been concluded about her.
+
+    `history`: her accepted events, in the order of the log, where they were read.
+    """
 
     customer: str
     partition: int
     position: Position
     state: CustomerState
     era: Era | None
+    history: tuple[CustomerEvent, ...] = ()
 
 
 async def find(reached: Reach, customer: str) -> Found:
@@ -67,4 +72,4 @@ async def find_past(reached: Reach, customer: str, at: int) -> Found:
             catalogue.prefix,
             lambda done, whole: bar.update(task, completed=done, total=whole),
         )
-    return Found(customer, seen.partition, seen.position, seen.state, seen.era)
+    return Found(customer, seen.partition, seen.position, seen.state, seen.era, seen.history)

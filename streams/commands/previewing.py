@@ -17,8 +17,10 @@ from rich.table import Table
 from rules.book import Book
 from streams.commands.books import BookFile, read_book
 from streams.commands.common import err, out, reach, run, settings
+from streams.flaps import FLAP_DAYS
 from streams.jobs.census import census
-from streams.jobs.preview import RISK, TIER, Basis, Cell, Matrix, Tally, Way
+from streams.jobs.preview import RISK, TIER, Basis
+from streams.jobs.tally import Cell, Matrix, Tally, Way
 
 _PROCESSES_MAX = 4
 _COLUMNS_MAX = 12
@@ -54,6 +56,7 @@ def described(tally: Tally) -> dict[str, Any]:
     return {
         "customers": tally.customers,
         "customers_told": tally.told,
+        "soon": {"days": FLAP_DAYS, **{name: tally.soon[name] for name in (TIER, RISK)}},
         "outputs": dict(tally.outputs),
         "requests": [
             {"kind": kind, "action": action, "count": count}
@@ -115,6 +118,8 @@ def say(tally: Tally, book: Book) -> None:
             out.print(line)
     if same:
         out.print(f"Nobody moves in: {', '.join(same)}")
+    for name, count in sorted(tally.soon.items()):
+        out.print(f"{count:,} leave their {name} less than {FLAP_DAYS} days after they came to it")
     whole = sum(tally.outputs.values())
     out.print(f"Subscribers would get {whole:,} outputs about {tally.told:,} customers:")
     for topic, count in tally.outputs.most_common():

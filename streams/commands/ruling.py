@@ -18,7 +18,9 @@ from rules.language.include import standalone
 from streams.clock import SystemClock, random_name
 from streams.commands import changing, previewing, rehearsing
 from streams.commands.books import BookFile, read_book, summary
-from streams.commands.common import err, out, reach, run, settings
+from streams.commands.common import CommandFailed, err, out, reach, run, settings
+from streams.jobs.difference import unplaced
+from streams.jobs.in_force import in_force
 from streams.log.port import Append, Entry
 from streams.topics import CONTROL
 
@@ -46,7 +48,10 @@ def activate(
     file: BookFile,
     reason: Annotated[str | None, typer.Option(help="Why; recorded with the activation.")] = None,
 ) -> None:
-    """Put a rulebook into force: every customer is concluded again under it, gradually."""
+    """Put a rulebook into force: every customer is concluded again under it, gradually.
+
+    It has to say what takes the place of a tier or category of the one before.
+    """
     text, book = read_book(file)
     run(_activate(text, book, reason))
     out.print(f"{book.name} {book.version} is on its way into force: {summary(book)}")
@@ -83,9 +88,26 @@ def show_coverage(
 
 async def _activate(text: str, book: Book, reason: str | None) -> None:
     async with reach(settings()) as reached:
+        control = reached.catalogue.name(CONTROL)
+        has_places(await in_force(reached.log, control), book)
         whole = standalone(text, "rulebook.yaml")
         entry = Entry(None, activation(whole, book, by=getuser(), reason=reason))
-        await reached.producer.deliver([Append(reached.catalogue.name(CONTROL), 0, [entry])])
+        await reached.producer.deliver([Append(control, 0, [entry])])
+
+
+def has_places(before: Book | None, book: Book) -> None:
+    """Refuse a rulebook that leaves customers of the one in force without a place.
+
+    Raises:
+        CommandFailed: it has lost a tier or category and does not say what takes its place.
+    """
+    lost = [] if before is None else unplaced(before.source, book.source)
+    if before is not None and lost:
+        raise CommandFailed(
+            f"{book.name} {book.version} leaves customers of {before.name} {before.version}, which "
+            f"is in force, without a place. It does not have any more: {', '.join(lost)}. Name "
+            "each where its customers belong now, as in `was: [silver]` at the tier that follows it"
+        )
 
 
 def activation(text: str, book: Book, *, by: str, reason: str | None = None) -> bytes:

@@ -10,7 +10,8 @@ from concurrent.futures import Executor
 import msgspec
 
 from models.errors import TierstreamError
-from streams.jobs.preview import Basis, Tally, previewed
+from streams.jobs.preview import Basis, previewed
+from streams.jobs.tally import Tally
 from streams.store import keys
 from streams.store.port import Store
 from streams.stored_eras import standing

@@ -8,7 +8,14 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
-from rules.language.entries import Named, ParameterEntry, Rulebook
+from rules.language.entries import (
+    CaseEntry,
+    DimensionEntry,
+    LevelEntry,
+    Named,
+    ParameterEntry,
+    Rulebook,
+)
 
 Kind: TypeAlias = Literal["added", "removed", "renamed", "changed"]
 Said: TypeAlias = Mapping[str, str]
@@ -54,6 +61,31 @@ def differences(old: Rulebook, new: Rulebook) -> list[Change]:
         counts = str(len(old.examples)), str(len(new.examples))
         found.append(Change("examples", "examples", "changed", "number", *counts))
     return found
+
+
+def unplaced(old: Rulebook, new: Rulebook) -> list[str]:
+    """Return, in words, the tiers and categories that the new rulebook neither has nor replaces.
+
+    Customers stand in them, so the new rulebook has to say with `was:` what takes their place. A
+    dimension that is dropped altogether needs no place: everybody leaves it.
+    """
+    ladder = {known for tier in new.tiers.ladder for known in (tier.name, *tier.was)}
+    found = [f"the tier `{tier.name}`" for tier in old.tiers.ladder if tier.name not in ladder]
+    today = {known: entry for n, entry in new.dimensions.items() for known in (n, *entry.was)}
+    for name, entry in old.dimensions.items():
+        if name in today:
+            kept = {known for c in _ways_in(today[name]) for known in (c.name, *c.was)}
+            found += [
+                f"the category `{category.name}` of `{name}`"
+                for category in _ways_in(entry)
+                if category.name not in kept
+            ]
+    return found
+
+
+def _ways_in(entry: DimensionEntry) -> Sequence[LevelEntry | CaseEntry]:
+    """Return the categories of a dimension; an open one has none of its own."""
+    return entry.levels or entry.cases
 
 
 def _whole(old: Rulebook, new: Rulebook) -> Iterator[Change]:

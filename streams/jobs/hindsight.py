@@ -6,7 +6,7 @@ not matter. Nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,7 +15,7 @@ from models import events
 from models.calendar import rfc3339
 from models.customer import CustomerState, unpack
 from models.errors import TierstreamError
-from models.events import Tick
+from models.events import CustomerEvent, Tick
 from rules.eras import Era
 from rules.reduce import Reducer
 from streams.jobs.replay import CHUNK, Replay
@@ -31,12 +31,16 @@ class OutOfSight(TierstreamError):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A customer at an instant, which is the `now` of `position`; `era`: None before the first."""
+    """A customer at an instant, which is the `now` of `position`; `era`: None before the first.
+
+    `history`: the events that were accepted of her until then, in the order of the log.
+    """
 
     partition: int
     position: Position
     state: CustomerState
     era: Era | None
+    history: tuple[CustomerEvent, ...]
 
 
 async def as_of(
@@ -66,9 +70,10 @@ async def as_of(
             "TIERSTREAM_TOPIC_LOG_RETENTION_DAYS; the present is told without `--at`"
         )
     replay, passed = Replay(app, partition, partitions), False
+    history: list[CustomerEvent] = []
     async for records, reached in log.read(prefix + LOG, partition, 0, end, CHUNK):
         mine, passed = _up_to(at, key, records)
-        replay.take(mine, reached)
+        history += _lived(replay, key, mine, reached)
         progress(end if passed else reached, end)
         if passed:
             break
@@ -85,7 +90,24 @@ async def as_of(
     reducer.eras, reducer.first_tick = eras, position.first_tick
     reducer.catch_up(customer, state, at, [])
     now = msgspec.structs.replace(position, now=at)
-    return Seen(partition, now, state, eras[-1] if eras else None)
+    return Seen(partition, now, state, eras[-1] if eras else None, tuple(history))
+
+
+def _lived(
+    replay: Replay, key: bytes, records: Sequence[Record], reached: int
+) -> Iterator[CustomerEvent]:
+    """Replay records; yield those of a customer that were accepted: her state shows them."""
+    others: list[Record] = []
+    for record in records:
+        if record.key != key:
+            others.append(record)
+            continue
+        replay.take(others, record.offset)
+        others, before = [], replay.states.get(key)
+        replay.take([record], record.offset + 1)
+        if replay.states.get(key) != before:
+            yield msgspec.json.decode(record.value or b"", type=CustomerEvent)
+    replay.take(others, reached)
 
 
 def _check_clock(now: int | None, at: int, partition: int, *, passed: bool) -> None:

@@ -1,32 +1,34 @@
 """Preview: what a new rulebook would make of the customers as they are, and who would hear of it.
 
 A copy of each state is seated under the new rulebook as of its partition's clock, by the reducer
-that workers run. What comes out is counted; nothing is written.
+that workers run. What comes out is counted; nothing is written. Where both rulebooks name the same
+things, a customer is first asked for what the new one concludes: of most there is nothing new, and
+nothing to be seated.
 """
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 import msgspec
 
+from models.calendar import DAY_S
 from models.customer import unpack
-from models.decisions import ActionRequested, AnyDecision, TierChanged
+from models.decisions import ChurnRiskChanged, TierChanged
 from models.errors import TierstreamError
 from models.events import RulebookActivated
 from rules.eras import Era, EraRecord, compiled, succeed
 from rules.reduce import Reducer
-from streams import outputs
-from streams.topics import TIER_CURRENT
+from rules.tiers.tiering import is_quiet
+from streams.flaps import FLAP_DAYS
+from streams.jobs.tally import Cell, Tally, Way
 
 if TYPE_CHECKING:
-    from models.customer import CustomerState
+    from models.customer import Conclusions, CustomerState
+    from models.decisions import AnyDecision
     from rules.book import Book, CategoryValue, Dimension, Named
 
 TIER = "tier"
@@ -34,11 +36,8 @@ RISK = "churn.risk"
 UNKNOWN = "unknown"
 NEW = "(new)"  # there was no such thing before
 NEITHER = "–"  # of several categories that may hold together: not this one
-OTHERS = "(others)"
-_CELLS_MAX = 4_096  # of one matrix; a dimension of free texts can have any number
 
 Names = tuple[str, ...]  # of categories
-Way = tuple[str, str]  # from, to
 
 
 class RulesChanged(TierstreamError):
@@ -60,82 +59,12 @@ class Basis(msgspec.Struct, frozen=True):
     sample: int
 
 
-@dataclass(slots=True)
-class Cell:
-    """The customers who go from one category to another, and some of them by id.
+class Stand(NamedTuple):
+    """What is concluded about a customer, as indices into a rulebook; None: nothing yet."""
 
-    The sample is chosen by a hash of the id, so it is the same in every run.
-    """
-
-    customers: int = 0
-    drawn: list[tuple[int, str]] = field(default_factory=list)
-
-    @property
-    def sample(self) -> list[str]:
-        """The ids of the sample."""
-        return [customer for _, customer in self.drawn]
-
-
-Matrix = dict[Way, Cell]
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was counted: `matrices` by dimension, outputs by topic, requests by kind and name.
-
-    `told`: how many customers subscribers would hear of.
-    """
-
-    customers: int = 0
-    told: int = 0
-    matrices: dict[str, Matrix] = field(default_factory=dict)
-    outputs: Counter[str] = field(default_factory=Counter)
-    requests: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def add(self, other: Tally, sample: int) -> None:
-        """Add what was counted elsewhere."""
-        self.customers += other.customers
-        self.told += other.told
-        self.outputs += other.outputs
-        self.requests += other.requests
-        for name, matrix in other.matrices.items():
-            for way, cell in matrix.items():
-                mine = self._cell(name, way)
-                mine.customers += cell.customers
-                mine.drawn = sorted([*mine.drawn, *cell.drawn])[:sample]
-
-    def count(self, name: str, way: Way, lot: tuple[int, str], sample: int) -> None:
-        """Count a customer in the cell of a matrix; `lot`: hash and id."""
-        cell = self._cell(name, way)
-        cell.customers += 1
-        drawn = cell.drawn
-        if len(drawn) < sample or (drawn and lot < drawn[-1]):
-            insort(drawn, lot)
-            del drawn[sample:]
-
-    def hear(self, decisions: Sequence[AnyDecision]) -> None:
-        """Count what subscribers would get about one customer."""
-        self.told += bool(decisions)
-        for decision in decisions:
-            self.outputs[outputs.topic_of(decision)] += 1
-            if isinstance(decision, TierChanged):
-                self.outputs[TIER_CURRENT] += 1
-            if isinstance(decision, ActionRequested):
-                self.requests[decision.kind, decision.action] += 1
-
-    def _cell(self, name: str, way: Way) -> Cell:
-        matrix = self.matrices.setdefault(name, {})
-        if way not in matrix and len(matrix) >= _CELLS_MAX:
-            way = (OTHERS, OTHERS)
-        return matrix.setdefault(way, Cell())
-
-
-class Shown(NamedTuple):
-    """What is concluded about a customer, by name. None: unknown, or nothing yet."""
-
-    tier: str | None
-    band: str | None
-    segments: dict[str, Names | None]
+    tier: int | None
+    band: int | None
+    categories: tuple[CategoryValue, ...]
 
 
 class Preview:
@@ -153,12 +82,13 @@ class Preview:
             version=book.version,
             text=basis.text,
         )
-        after = Era(succeed(None if newest is None else newest.record, change, basis.now))
+        self._after = Era(succeed(None if newest is None else newest.record, change, basis.now))
         self._known = {None, *(era.number for era in eras)}
         self._now = self._reducer(eras)
-        self._then = self._reducer([*eras[-1:], after])
+        self._then = self._reducer([*eras[-1:], self._after])
         self._old = None if newest is None else newest.book
         self._new = book
+        self._alike = self._old is not None and _names_the_same(self._old, book)
         self._tiers = _today(book.tiers)
         self._categories = [(each, _today(each.categories)) for each in book.dimensions]
 
@@ -168,33 +98,76 @@ class Preview:
         Raises:
             RulesChanged: a state is concluded under rules that came after the preview began.
         """
-        tally = Tally()
+        tally, sample = Tally(), self._basis.sample
+        # Few ways lead to many customers: names are looked up once a way.
+        ways: dict[tuple[Stand, Stand], Cell] = {}
         for customer, packed in states:
-            self._one(customer.decode(errors="replace"), unpack(packed), tally)
+            state = unpack(packed)
+            if state.erased or state.moved_to is not None:
+                continue
+            way = self._one(customer.decode(errors="replace"), state, tally)
+            cell = ways.get(way)
+            if cell is None:
+                cell = ways[way] = Cell()
+            cell.count((crc32(customer), customer.decode(errors="replace")), sample)
+        for (before, after), cell in ways.items():
+            tally.customers += cell.customers
+            for name, named in self._named(before, after):
+                tally.go(name, named, cell, sample)
         return tally
 
-    def _one(self, customer: str, state: CustomerState, tally: Tally) -> None:
-        if state.erased or state.moved_to is not None:
-            return
+    def _one(self, customer: str, state: CustomerState, tally: Tally) -> tuple[Stand, Stand]:
+        """Seat a customer under the new rulebook; return where she stood, and stands then."""
         if state.era not in self._known:
             raise RulesChanged(
                 "another rulebook came into force during the preview; run it again to compare "
                 "with that one"
             )
-        self._now.catch_up(customer, state, self._basis.now, [])
-        before = shown(self._old, state)
+        now, concluded = self._basis.now, state.concluded
+        self._now.catch_up(customer, state, now, [])
+        before = _stand(concluded)
+        if self._alike and self._says_the_same(state):
+            return before, before
+        since = concluded.tier_since, concluded.band_since
         said: list[AnyDecision] = []
-        self._then.catch_up(customer, state, self._basis.now, said)
-        tally.customers += 1
+        self._then.catch_up(customer, state, now, said)
         tally.hear(said)
-        lot = crc32(customer.encode()), customer
-        for name, way in self._ways(before, shown(self._new, state)):
-            tally.count(name, way, lot, self._basis.sample)
+        for name, moved, at in zip((TIER, RISK), _moved(said), since, strict=True):
+            if moved and at is not None and now - at < FLAP_DAYS * DAY_S:
+                tally.soon[name] += 1
+        return before, _stand(concluded)
 
-    def _ways(self, before: Shown, after: Shown) -> Iterator[tuple[str, Way]]:
+    def _says_the_same(self, state: CustomerState) -> bool:
+        """Tell whether seating would say nothing, told from what both rulebooks conclude alone.
+
+        Whoever has a deadline, an override, a hold or a review is not told of this way. Risk is the
+        same because the churn rules are, and nothing is due.
+        """
+        concluded, era, now = state.concluded, self._after, self._basis.now
+        if concluded.standing is not None:
+            return False
+        tier, band = concluded.tier, concluded.band
+        qualified, held, categories, _ = self._new.conclude(state, now, band, era.given)
+        if not is_quiet(concluded, qualified, held):
+            return False
+        if self._new.follow is None:
+            return categories == concluded.categories
+        policies, _, standing, whiles = self._new.follow(
+            state, now, band, era.given, tier, qualified, categories, None
+        )
+        if policies != concluded.policies or categories != concluded.categories:
+            return False
+        said_at, wanted = max(now, concluded.said_at), standing & whiles
+        return all(
+            wanted >> action & 1 or not asked.is_valid(said_at)
+            for action, asked in concluded.asked.items()
+        )
+
+    def _named(self, left: Stand, entered: Stand) -> Iterator[tuple[str, Way]]:
         """Yield where a customer goes in each matrix; what was renamed has its new name."""
-        left = NEW if before.tier is None else self._tiers.get(before.tier, before.tier)
-        yield TIER, (left, after.tier or UNKNOWN)
+        before, after = shown(self._old, left), shown(self._new, entered)
+        tier = NEW if before.tier is None else self._tiers.get(before.tier, before.tier)
+        yield TIER, (tier, after.tier or UNKNOWN)
         if self._new.churn is not None:
             yield RISK, (before.band or UNKNOWN, after.band or UNKNOWN)
         for dimension, today in self._categories:
@@ -213,18 +186,50 @@ class Preview:
         return reducer
 
 
-def shown(book: Book | None, state: CustomerState) -> Shown:
+class Shown(NamedTuple):
+    """What is concluded about a customer, by name. None: unknown, or nothing yet."""
+
+    tier: str | None
+    band: str | None
+    segments: dict[str, Names | None]
+
+
+def shown(book: Book | None, stand: Stand) -> Shown:
     """Return what is concluded about a customer in the words of a rulebook."""
-    concluded = state.concluded
     if book is None:
         return Shown(None, None, {})
-    tier = None if concluded.tier is None else book.tiers[concluded.tier].name
+    tier = None if stand.tier is None else book.tiers[stand.tier].name
     band = None
-    if book.churn is not None and concluded.band is not None:
-        band = book.churn.names[concluded.band]
-    values: list[CategoryValue] = concluded.categories or [None] * len(book.dimensions)
+    if book.churn is not None and stand.band is not None:
+        band = book.churn.names[stand.band]
+    values: Sequence[CategoryValue] = stand.categories or [None] * len(book.dimensions)
     pairs = zip(book.dimensions, values, strict=True)
     return Shown(tier, band, {dimension.name: dimension.names(value) for dimension, value in pairs})
+
+
+def _stand(concluded: Conclusions) -> Stand:
+    return Stand(concluded.tier, concluded.band, tuple(concluded.categories))
+
+
+def _moved(said: Sequence[AnyDecision]) -> tuple[bool, bool]:
+    """Return whether a customer leaves a tier, and a churn band."""
+    tier = any(isinstance(each, TierChanged) and each.from_ is not None for each in said)
+    risks = [each for each in said if isinstance(each, ChurnRiskChanged)]
+    return tier, any(each.from_band not in {None, each.to_band} for each in risks)
+
+
+def _names_the_same(old: Book, new: Book) -> bool:
+    """Tell whether what is concluded has the same places in both rulebooks, and the same risk.
+
+    Actions that are asked for at activation are no conclusion: they have to be seen to.
+    """
+
+    def places(book: Book) -> object:
+        names = [[each.name for each in part] for part in (book.tiers, book.policies, book.actions)]
+        categories = [(d.name, d.kind, [c.name for c in d.categories]) for d in book.dimensions]
+        return names, categories, book.churn
+
+    return places(old) == places(new) and not any(each.on_activation for each in new.actions)
 
 
 def _today(named: Sequence[Named]) -> dict[str, str]:

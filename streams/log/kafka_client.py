@@ -79,7 +79,7 @@ async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     try:
         async with asyncio.timeout(_STOP_S):
             await client.stop()
-    except FAILED:
+    except (*FAILED, KeyError):  # KeyError: the sender misses a batch that was given up under it
         if isinstance(client, AIOKafkaProducer):
             # There is no public way, and a task left behind would go on sending.
             if (sender := client._sender.sender_task) is not None:  # noqa: SLF001

@@ -20,7 +20,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.errors import Fenced, StreamError, Unavailable
 from streams.log.kafka_client import FAILED, TOO_LARGE, Connections, meaning
-from streams.log.port import Append, Entry
+from streams.log.port import Append, Entry, misplaced
 
 _NO_HEADERS: list[tuple[str, bytes]] = []  # aiokafka insists on a list, and leaves it as it is
 
@@ -41,14 +41,16 @@ class KafkaWriter:
         self._connections = connections
         self._spent: type[StreamError] | None = None
 
-    async def transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
+    async def transact(
+        self, appends: Sequence[Append], *, first: int | None = None
+    ) -> tuple[int, ...]:
         """Append all or nothing; return the last offset of each append that has entries."""
         if self._spent is not None:
             raise self._spent(f"The writer {self._name} is spent; fence a new one.")
         self._spent = Unavailable  # until we know better; also while a transaction is under way
         try:
             async with asyncio.timeout(self._timeout_s):
-                offsets = await self._transact(appends)
+                offsets = await self._transact(appends, first)
         except FAILED as error:
             failure = meaning(f"A transaction of {self._name}", error)
             if isinstance(failure, Fenced):
@@ -62,22 +64,29 @@ class KafkaWriter:
         self._spent = self._spent or Unavailable
         self._connections.drop(self._producer)
 
-    async def _transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
+    async def _transact(self, appends: Sequence[Append], first: int | None) -> tuple[int, ...]:
         producer = self._producer
         await producer.begin_transaction()
         # A fatal error is also kept here, where nobody would look for it.
         outcome = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
         outcome.add_done_callback(_retrieve)
         try:
-            offsets = await self._send(appends)
+            began, offsets = await self._send(appends)
         except TOO_LARGE:
             await producer.abort_transaction()
             raise
+        if first is not None and began != first:
+            await producer.abort_transaction()
+            self._spent = Unavailable
+            raise misplaced(self._name, began, first)
         await producer.commit_transaction()
         return offsets
 
-    async def _send(self, appends: Sequence[Append]) -> tuple[int, ...]:
-        """Send everything, wait until the brokers have it, and return each append's last offset."""
+    async def _send(self, appends: Sequence[Append]) -> tuple[int, tuple[int, ...]]:
+        """Send everything, and wait until the brokers have it.
+
+        Return the first append's first offset, and each append's last.
+        """
         sent: list[asyncio.Future[Any]] = []
         lasts: list[tuple[int, int]] = []  # per append: index of its last batch, records in that
         for topic, partition, entries in appends:
@@ -93,7 +102,8 @@ class KafkaWriter:
         if any(batch.offset < 0 for batch in batches):
             # A batch repeated after a lost reply was recognised, but its offset is not remembered.
             raise KafkaError("the broker could not tell the offset of a batch")
-        return tuple(batches[index].offset + records - 1 for index, records in lasts)
+        last = tuple(batches[index].offset + records - 1 for index, records in lasts)
+        return batches[0].offset if batches else 0, last
 
     def _batches(self, entries: Sequence[Entry]) -> Iterator[BatchBuilder]:
         """Yield batches of at most BATCH_BYTES_MAX; a larger entry is a batch of its own."""

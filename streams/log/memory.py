@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from operator import attrgetter
 
 from streams.errors import Fenced, Rejected, StreamError, Unavailable
-from streams.log.port import Append, Bounds, Entry, Record
+from streams.log.port import Append, Bounds, Entry, Record, misplaced
 
 ENTRY_BYTES_MAX = 1 << 20  # as Kafka's default for max.message.bytes
 
@@ -176,9 +176,16 @@ class MemoryWriter:
         self._spent: type[StreamError] | None = None
         self._staged: list[tuple[_Partition, list[Record]]] = []
 
-    async def transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
+    async def transact(
+        self, appends: Sequence[Append], *, first: int | None = None
+    ) -> tuple[int, ...]:
         """Append all or nothing; return the last offset of each append that has entries."""
         offsets = self.stage(appends)
+        began = self._staged[0][1][0].offset if self._staged else first
+        if first is not None and began is not None and began != first:
+            self.fence()
+            self._spent = Unavailable
+            raise misplaced(self._name, began, first)
         self.commit()
         return offsets
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol
 
+from streams.errors import Unavailable
+
 BATCH_BYTES_MAX = 900_000  # a record batch stays below the broker's default limit of 1 MiB
 
 
@@ -45,19 +47,31 @@ class Bounds(NamedTuple):
     end: int
 
 
+def misplaced(writer: str, began: int, first: int) -> Unavailable:
+    """Return the error of a transaction that would begin somewhere else than its caller thinks."""
+    return Unavailable(
+        f"A transaction of {writer} would have begun at {began}, not at {first}: the end that was "
+        "read before was not the newest one."
+    )
+
+
 class Writer(Protocol):
     """A fenced transactional producer: one partition's only writer, until a newer one starts."""
 
-    async def transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
+    async def transact(
+        self, appends: Sequence[Append], *, first: int | None = None
+    ) -> tuple[int, ...]:
         """Append all or nothing; return each append's last offset (of its last entry).
 
+        `first`, where it is given, is the offset that the first entry has to get. If it gets
+        another one, the caller did not know the partition's end, and nothing becomes visible.
         Appends without entries are left out of what is returned. A batch is split below
         `BATCH_BYTES_MAX`; every send is confirmed before the commit is asked for.
 
         Raises:
             Fenced: a newer writer with this transactional id exists; nothing became visible.
             Rejected: the log refuses an entry for ever (too large); the transaction was aborted.
-            Unavailable: the outcome is unknown; only a new writer can tell.
+            Unavailable: the outcome is unknown, or `first` is wrong; only a new writer can tell.
         """
         ...
 

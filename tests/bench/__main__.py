@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--quick] [--json]`: throughput, latency, CPU and memory on this machine.
+"""`python -m tests.bench`: throughput, latency, CPU and memory on this machine; `--help` says more.
 
 Everything runs on a real Kafka and a real Valkey, with worker processes as in production, all on
 the machine's own cores. Each run is verified; one that is not right fails the benchmark. Only what
@@ -7,7 +7,6 @@ rules cost is measured in memory, so `--only rules` starts no services.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
@@ -27,24 +26,23 @@ from models.errors import TierstreamError
 from streams.commands.common import quieten
 from tests.bench.deployment import Site, site
 from tests.bench.latency import latency
-from tests.bench.report import Results, machine, printed
-from tests.bench.rules_cost import Extent, rules_cost
-from tests.bench.throughput import Size, Told, customers, whole_chain
-
-RULES = "rules"
-"""The part that needs no services."""
-
-PARTS = ("customers", "chain", "latency", RULES)
-FULL = Size()
-QUICK = Size(
-    customers=20_000,
-    customers_events=100_000,
-    customers_runs=2,
-    chain_events=60_000,
-    chain_runs=1,
-    latency_s=8,
+from tests.bench.lines import Line
+from tests.bench.peers.contest import contest
+from tests.bench.plan import (
+    CHAIN,
+    CUSTOMERS,
+    LATENCY,
+    MATRIX,
+    PEERS,
+    RULES,
+    Plan,
+    options,
+    planned,
 )
-QUICK_RULES = Extent(customers=500, events_per_day=18)
+from tests.bench.report import Results, machine, printed
+from tests.bench.rules_cost import rules_cost
+from tests.bench.throughput import Told, customers, whole_chain
+
 _CTRL_C = 130
 _SAY_EVERY_S = 10.0
 _T = TypeVar("_T")
@@ -52,84 +50,66 @@ _T = TypeVar("_T")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; the result is the exit status."""
-    options = _options(arguments)
+    asked = options(arguments)
     quieten()
-    console = Console(stderr=options.json, highlight=False)
+    console = Console(stderr=asked.json, highlight=False)
     try:
         with orderly_exit():
-            results, where = _run(options, console)
+            results, where = _run(planned(asked), console)
     except (LocalError, TierstreamError) as error:
         print(f"The benchmark failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped, with everything that was started.", file=sys.stderr)
         return _CTRL_C
-    asked = " ".join(sys.argv[1:] if arguments is None else arguments)
-    printed(console, results, where, f"python3 deploy/dev.py bench {asked}".rstrip())
-    if options.json:
+    command = " ".join(sys.argv[1:] if arguments is None else arguments)
+    printed(console, results, where, f"python3 deploy/dev.py bench {command}".rstrip())
+    if asked.json:
         print(json.dumps(results.line()), flush=True)
     return 0
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of it, for a first look")
-    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--only", choices=PARTS, help="measure one part")
-    parser.add_argument("--runs", type=int, metavar="N", help="repeat throughput N times")
-    parser.add_argument(
-        "--days", type=int, metavar="N", help="let the customers role's events span N days"
-    )
-    parser.add_argument(
-        "--profile",
-        type=Path,
-        metavar="FILE",
-        help="run workers under cProfile (the figures are then wrong) and write FILE.ROLE",
-    )
-    return parser.parse_args(arguments)
-
-
-def _run(options: argparse.Namespace, console: Console) -> tuple[Results, str]:
-    size = replace(QUICK if options.quick else FULL, days=options.days)
-    rules = QUICK_RULES if options.quick else Extent()
-    if options.runs is not None:
-        size = replace(size, customers_runs=options.runs, chain_runs=options.runs)
-    parts = [options.only] if options.only else PARTS
-    profile = None if options.profile is None else options.profile.resolve()
+def _run(plan: Plan, console: Console) -> tuple[Results, str]:
     told = Progress(console)
     try:
-        if parts == [RULES]:
-            results = Results(None, None, None, rules_cost(rules, told))
+        if list(plan.parts) == [RULES]:
+            results = Results(rules=rules_cost(plan.rules, told))
             return results, asyncio.run(machine(None))
         told("starting Kafka and Valkey")
         with local_services("bench") as services, scratch_folder("bench-workers") as folder:
-            return asyncio.run(_measured(services, folder, profile, size, rules, parts, told))
+            return asyncio.run(_measured(services, folder, plan, told))
     finally:
         told.end()
 
 
 async def _measured(
-    services: Services,
-    folder: Path,
-    profile: Path | None,
-    size: Size,
-    rules: Extent,
-    parts: Sequence[str],
-    told: Told,
+    services: Services, folder: Path, plan: Plan, told: Told
 ) -> tuple[Results, str]:
-    async def on_site(name: str, measure: Callable[[Site, Size, Told], Awaitable[_T]]) -> _T | None:
-        if name not in parts:
+    async def on_site(name: str, measure: Callable[[Site], Awaitable[_T]]) -> _T | None:
+        if name not in plan.parts:
             return None
-        async with site(services, folder, name, profile) as made:
-            return await measure(made, size, told)
+        async with site(services, folder, name, plan.profile) as made:
+            return await measure(made)
 
+    size, wide, contestants = plan.size, plan.wide, plan.contest
     results = Results(
-        customers=await on_site("customers", customers),
-        chain=await on_site("chain", whole_chain),
-        latency=await on_site("latency", latency),
-        rules=rules_cost(rules, told) if RULES in parts else None,
+        customers=await on_site(CUSTOMERS, lambda made: customers(made, size, told)),
+        chain=await on_site(CHAIN, lambda made: whole_chain(made, size, told)),
+        latency=await on_site(LATENCY, lambda made: latency(made, size, told)),
+        rules=rules_cost(plan.rules, told) if RULES in plan.parts else None,
+        peers=await on_site(
+            PEERS,
+            lambda made: contest(
+                made, contestants.entrants, contestants.events, contestants.rounds, told
+            ),
+        ),
     )
-    return results, await machine(services)
+
+    async def matrix(name: str) -> list[Line]:
+        return await on_site(name, lambda made: MATRIX[name](made, wide, told)) or []
+
+    lines = [line for name in MATRIX for line in await matrix(name)]
+    return replace(results, lines=lines), await machine(services)
 
 
 class Progress:

@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +50,15 @@ class Worker:
     def check(self) -> None:
         """Raise ServiceFailed where the process has ended."""
         if not self.process.alive:
-            lines = self.process.log_text().splitlines()[-_LOG_TAIL_LINES:]
-            tail = "\n".join(f"    {line}" for line in lines)
             raise ServiceFailed(
-                f"{self.process.name} ended. The end of its log:\n{tail}",
+                f"{self.process.name} ended. The end of its log:\n{self.last_said()}",
                 "If the reason is not plain from that, report it with these lines.",
             )
+
+    def last_said(self) -> str:
+        """Return the end of its log, indented."""
+        lines = self.process.log_text().splitlines()[-_LOG_TAIL_LINES:]
+        return "\n".join(f"    {line}" for line in lines)
 
     async def metrics(self) -> dict[tuple[str, str], float]:
         """Return all samples, summed by their name and (where they have one) their topic.
@@ -99,16 +102,22 @@ class Deployment:
         return self.reached.catalogue
 
     @contextmanager
-    def worker(self, role: Role) -> Iterator[Worker]:
-        """Run a worker for the block, as in production; or under a profiler, if so asked."""
+    def worker(self, role: Role, variables: Mapping[str, str] | None = None) -> Iterator[Worker]:
+        """Run a worker for the block, as in production; or under a profiler, if so asked.
+
+        `variables`: settings of its own.
+        """
         port = free_port()
-        os.environ["TIERSTREAM_WEB_PORT"] = str(port)
+        own = {**(variables or {}), "TIERSTREAM_WEB_PORT": str(port)}
+        os.environ.update(own)  # which it inherits
         command = [sys.executable, "-m", "streams", "worker", role]
         if self.profile is not None:
             report = self.profile.with_name(f"{self.profile.name}.{role}")
             command = [sys.executable, "-m", "tests.bench.profiled", role, str(report)]
-        log_path = self.folder / f"{self.settings.app}-{role}.log"
+        log_path = self.folder / f"{self.settings.app}-{role}-{port}.log"
         process = Process.start(f"The {role} worker", command, log_path=log_path)
+        for name in own:
+            del os.environ[name]
         try:
             yield Worker(role, process, port)
         finally:
@@ -184,7 +193,7 @@ class Site:
             doomed = [
                 name
                 for name in await admin.list_topics()
-                if name.startswith(self.prefix) and name not in kept
+                if self.prefix in name and name not in kept  # peers put theirs before it, too
             ]
             if not doomed:
                 return

@@ -19,7 +19,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from streams.log.feed import Feed, kafka_feed
-from streams.log.port import Entry
+from streams.log.port import BATCH_BYTES_MAX, Entry
 from streams.settings import Role
 from streams.topics import CHURN_RISK, LOG, SEGMENT_CHANGED, TIER_CHANGED
 from tests.bench.deployment import BenchFailed, Deployment, Site
@@ -69,8 +69,8 @@ class Latency:
     cost: Stretch
 
 
-async def latency(site: Site, size: Size, told: Told) -> Latency:
-    """Measure at `RATE` events a second for `size.latency_s` seconds."""
+async def latency(site: Site, size: Size, told: Told, rate: int = RATE) -> Latency:
+    """Measure at `rate` events a second for `size.latency_s` seconds."""
     async with site.deployment() as deployment:
         told("latency: filling the log")
         shop, writer = await with_history(deployment, size)
@@ -83,18 +83,18 @@ async def latency(site: Site, size: Size, told: Told) -> Latency:
             async with kafka_feed(
                 bootstrap, names, from_start=False, client=reached.client
             ) as feed:
-                told(f"latency: {RATE:,} events/s for {size.latency_s} s")
-                measured = await _measured(deployment, shop, writer, meter, feed, size)
+                told(f"latency: {rate:,} events/s for {size.latency_s} s")
+                begin = ZONE.start(FIRST_DAY + size.history_days)
+                loop = OpenLoop(deployment, shop, writer, begin, rate)
+                measured = await measured_latency(loop, meter, feed, size.latency_s)
         told(f"latency: p50 {measured.p50_ms:.0f} ms; checking what came out")
         await verified(deployment)
     return measured
 
 
-async def _measured(
-    deployment: Deployment, shop: Shop, writer: LogWriter, meter: Meter, feed: Feed, size: Size
-) -> Latency:
-    loop = _OpenLoop(deployment, shop, writer, FIRST_DAY + size.history_days)
-    loop.prepare(_LEAD_S + size.latency_s)
+async def measured_latency(loop: OpenLoop, meter: Meter, feed: Feed, seconds: int) -> Latency:
+    """Let an open loop run for so long, and wait for what follows from it."""
+    loop.prepare(_LEAD_S + seconds)
     arrivals: list[tuple[float, bytes]] = []
     listening = asyncio.create_task(_listen(feed, arrivals))
     try:
@@ -102,10 +102,10 @@ async def _measured(
             await loop.run(range(_LEAD_S))
             begin = await meter.moment()
             began_s = monotonic()
-            appended = await loop.run(range(_LEAD_S, _LEAD_S + size.latency_s))
-            seconds = monotonic() - began_s
+            appended = await loop.run(range(_LEAD_S, _LEAD_S + seconds))
+            took_s = monotonic() - began_s
             end = await meter.moment()
-            await meter.reached(writer.sizes)
+            await meter.reached(loop.writer.sizes)
             await asyncio.sleep(_LAST_S)
             if listening.done():
                 listening.result()
@@ -116,7 +116,7 @@ async def _measured(
     if len(samples) < _SAMPLES_MIN:
         raise BenchFailed(f"only {len(samples)} outputs arrived, too few for a percentile")
     return Latency(
-        rate=sum(len(batch.events) for batch in appended) / seconds,
+        rate=sum(len(batch.events) for batch in appended) / took_s,
         samples=len(samples),
         p50_ms=percentile(samples, 0.5),
         p99_ms=percentile(samples, 0.99),
@@ -134,25 +134,33 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, ceil(share * len(ordered)) - 1)]
 
 
-class _OpenLoop:
-    """Appends events on schedule: a batch a partition every `_SLOT_S`, a tick every second."""
+class OpenLoop:
+    """Appends events on schedule: a batch a partition every `_SLOT_S`, a tick every second.
+
+    `begin`: when in the shop's time the first second begins. `rate`: events a second.
+    """
 
     def __init__(
-        self, deployment: Deployment, shop: Shop, writer: LogWriter, first_day: int
+        self, deployment: Deployment, shop: Shop, writer: LogWriter, begin: int, rate: int
     ) -> None:
         settings = deployment.settings
         self.producer = AIOKafkaProducer(
-            **settings.kafka.client_options(), acks="all", enable_idempotence=True, linger_ms=0
+            **settings.kafka.client_options(),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES_MAX,
         )
         self._topic = deployment.catalogue.name(LOG)
         self._shop = shop
-        self._writer = writer
-        self._begin = ZONE.start(first_day)
+        self.writer = writer
+        self._begin = begin
+        self._rate = rate
         self._seconds: list[list[list[Happening]]] = []
 
     def prepare(self, seconds: int) -> None:
         """Make the events of all slots before the first one is sent."""
-        slots, each = round(1 / _SLOT_S), round(RATE * _SLOT_S)
+        slots, each = round(1 / _SLOT_S), round(self._rate * _SLOT_S)
         for second in range(self._begin, self._begin + seconds):
             events = self._shop.between(self._shop.by_habit(slots * each), second, second + 1)
             self._seconds.append([events[n * each : (n + 1) * each] for n in range(slots)])
@@ -167,20 +175,25 @@ class _OpenLoop:
         appended: list[_Appended] = []
         due_s = monotonic()
         for second in seconds:
-            await self._writer.tick(self._begin + second)
+            await self.writer.tick(self._begin + second)
+            waiting: list[Happening] = []
             for slot in self._seconds[second]:
                 await asyncio.sleep(due_s - monotonic())
                 if monotonic() - due_s > _BEHIND_S_MAX:
                     raise BenchFailed(
-                        f"this machine is too busy to append {RATE:,} events/s on schedule"
+                        f"this machine is too busy to append {self._rate:,} events/s on schedule"
                     )
                 due_s += _SLOT_S
-                appended += await self._append(slot)
+                waiting += slot
+                if monotonic() < due_s:  # else the next slot's events may as well go with these
+                    appended += await self._append(waiting)
+                    waiting = []
+            appended += await self._append(waiting)
         return appended
 
     async def _append(self, slot: Sequence[Happening]) -> list[_Appended]:
         appended = []
-        for number, entries in enumerate(self._writer.entries(slot)):
+        for number, entries in enumerate(self.writer.entries(slot)):
             if entries:
                 confirmed = await self._send(number, entries)
                 events = [each.event.event_id for each in slot if each.partition == number]
@@ -190,8 +203,9 @@ class _OpenLoop:
     async def _send(self, number: int, entries: Sequence[Entry]) -> asyncio.Future[Any]:
         batch = self.producer.create_batch()
         for key, value, headers in entries:
-            batch.append(timestamp=None, key=key, value=value, headers=list(headers))
-        self._writer.sizes[number] += len(entries)
+            added = batch.append(timestamp=None, key=key, value=value, headers=list(headers))
+            assert added is not None, "a batch has no room for half a second's events"
+        self.writer.sizes[number] += len(entries)
         confirmed: asyncio.Future[Any] = await self.producer.send_batch(
             batch, self._topic, partition=number
         )

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from models.events import RulebookActivated, encode
 from rules import catalog
-from streams.batch import MARK_HEADER
 from streams.log.port import Append, Entry
 from streams.log.producer import Producer
+from streams.marks import MARK_HEADER
 from streams.ticker import tick_append
 from tests.bench.workload import Happening
 
@@ -30,11 +30,11 @@ class LogWriter:
         self._topic = log_topic
         self._sources: Counter[tuple[str, int]] = Counter()
 
-    async def rulebook(self) -> None:
-        """Put the shipped rulebook into force in every partition."""
-        book = RulebookActivated(
-            number=0, by="bench", name=RULEBOOK, version=1, text=catalog.text(RULEBOOK)
-        )
+    async def rulebook(self, text: str | None = None) -> None:
+        """Put a rulebook into force in every partition; without a text, the shipped one."""
+        if text is None:
+            text = catalog.text(RULEBOOK)
+        book = RulebookActivated(number=0, by="bench", name=RULEBOOK, version=1, text=text)
         await self._write([[Entry(None, encode(book))] for _ in self.sizes])
 
     async def tick(self, t: int) -> None:
@@ -50,7 +50,11 @@ class LogWriter:
         """Write days of events, each after the tick with which it begins."""
         for begin, happenings in days:
             await self.tick(begin)
-            await self._write(self.entries(happenings))
+            await self.write(happenings)
+
+    async def write(self, happenings: Sequence[Happening]) -> None:
+        """Write events."""
+        await self._write(self.entries(happenings))
 
     def entries(self, happenings: Sequence[Happening]) -> list[list[Entry]]:
         """Return the log records of events, by partition; they have to be written in this order."""

@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from streams.settings import Role
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CURRENT
 from tests.bench.deployment import BenchFailed, Deployment, Worker
 
+BENCH = "bench"
+"""The part that only measures."""
+
+_SET_ASIDE = "dead_letters_total"
 _LOOK_EVERY_S = 0.1
 _STANDSTILL_S_MAX = 60.0
 _PROC = Path("/proc")
@@ -31,7 +36,11 @@ class Moment:
     cpu_s: Mapping[str, float]
     """By part: workers by their role, `valkey`, `broker`, `bench`, and `all` of the machine."""
     counts: Mapping[tuple[str, str], float]
-    """The metrics of the customers worker, by name and topic; a busy worker tells them later."""
+    """The customers workers' metrics, by name and topic; a busy worker tells them later."""
+
+    def dead_letters(self) -> float:
+        """Return how many records have been set aside."""
+        return sum(count for (name, _), count in self.counts.items() if name == _SET_ASIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +67,23 @@ class Stretch:
         """Events a second."""
         return self.events / self.seconds
 
+    @property
+    def cost_us(self) -> float:
+        """CPU time an event of workers and services together, in microseconds."""
+        return sum(spent for part, spent in self.cpu_us.items() if part != BENCH)
+
 
 class Meter:
     """Looks at a deployment while its workers run."""
 
     def __init__(self, deployment: Deployment, workers: Sequence[Worker]) -> None:
-        """`workers`: the customers worker is the first of them."""
         services = deployment.services
         self._deployment = deployment
         self._workers = workers
-        self._pids = {worker.role.value: [worker.process.pid] for worker in workers}
-        self._pids["bench"] = [os.getpid()]
+        self._pids: dict[str, list[int]] = {}
+        for worker in workers:
+            self._pids.setdefault(worker.role.value, []).append(worker.process.pid)
+        self._pids[BENCH] = [os.getpid()]
         if services.valkey is not None:
             self._pids["valkey"] = [services.valkey.pid]
         if services.kafka is not None:
@@ -78,7 +93,12 @@ class Meter:
         """Look now."""
         positions = await self._deployment.positions()
         at_s, cpu_s = monotonic(), self._cpu_s()
-        return Moment(at_s, positions, cpu_s, await self._workers[0].metrics())
+        counts: dict[tuple[str, str], float] = {}
+        for worker in self._workers:
+            if worker.role is Role.CUSTOMERS:
+                for name, value in (await worker.metrics()).items():
+                    counts[name] = counts.get(name, 0.0) + value
+        return Moment(at_s, positions, cpu_s, counts)
 
     async def reached(
         self,
@@ -108,14 +128,17 @@ class Meter:
             if positions != before:
                 moved_s, before = monotonic(), positions
             if monotonic() - moved_s > _STANDSTILL_S_MAX:
-                raise BenchFailed(f"the workers stand still at {positions} of {list(offsets)}")
+                said = "\n".join(worker.last_said() for worker in self._workers)
+                raise BenchFailed(
+                    f"the workers stand still at {positions} of {list(offsets)}; they said:\n{said}"
+                )
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def _cpu_s(self) -> dict[str, float]:
         if not _PROC.is_dir():
             return {}
-        parts = {name: sum(map(_process_cpu_s, pids)) for name, pids in self._pids.items()}
-        return parts | {"all": _machine_cpu_s()}
+        parts = {name: sum(map(process_cpu_s, pids)) for name, pids in self._pids.items()}
+        return parts | {"all": machine_cpu_s()}
 
 
 def stretch(begin: Moment, end: Moment, events: int) -> Stretch:
@@ -147,12 +170,14 @@ def stretch(begin: Moment, end: Moment, events: int) -> Stretch:
     )
 
 
-def _process_cpu_s(pid: int) -> float:
+def process_cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has had, in seconds."""
     fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / os.sysconf("SC_CLK_TCK")
 
 
-def _machine_cpu_s() -> float:
+def machine_cpu_s() -> float:
+    """Return the CPU time that everything on this machine has had, in seconds."""
     with (_PROC / "stat").open() as lines:
         ticks = [int(each) for each in lines.readline().split()[1:9]]
     return (sum(ticks) - ticks[_IDLE] - ticks[_WAITING]) / os.sysconf("SC_CLK_TCK")

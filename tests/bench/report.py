@@ -19,7 +19,10 @@ from streams.log.positions import KafkaPositions
 from streams.settings import load
 from streams.store.redis import RedisStore
 from tests.bench.latency import Latency
+from tests.bench.lines import Line
 from tests.bench.meter import Stretch
+from tests.bench.peers import report as peers
+from tests.bench.peers.contest import Score
 from tests.bench.rules_cost import MANY_DIMENSIONS, MANY_RULES, BookCost
 from tests.bench.throughput import CustomersRuns
 
@@ -31,10 +34,12 @@ _Row = tuple[str, str, str]
 class Results:
     """What was measured; None where it was not asked for."""
 
-    customers: CustomersRuns | None
-    chain: list[Stretch] | None
-    latency: Latency | None
+    customers: CustomersRuns | None = None
+    chain: list[Stretch] | None = None
+    latency: Latency | None = None
     rules: list[BookCost] | None = None
+    peers: list[Score] | None = None
+    lines: Sequence[Line] = ()
 
     def line(self) -> dict[str, float | None]:
         """Return the figures by name. CPU is the customers role's, in microseconds an event."""
@@ -57,6 +62,8 @@ class Results:
             "rules_ratio_45": _rounded(ratios.get(MANY_DIMENSIONS), 2),
             "rules_ratio_200": _rounded(ratios.get(MANY_RULES), 2),
             "compile_s": _rounded(max((c.compile_s for c in self.rules or ()), default=None), 3),
+            **peers.figures(self.peers or ()),
+            **{name: value for line in self.lines for name, value in line.values.items()},
         }
 
 
@@ -111,6 +118,8 @@ def _rows(results: Results) -> Iterator[_Row]:
         compiled = f"compiled in {cost.compile_s * 1_000:.0f} ms"
         figure = f"{cost.event_us + cost.timers_us:.0f} µs an event, {cost.ratio:.2f} × retail"
         yield f"rules: {cost.name}", figure, f"{parts}; {compiled}"
+    yield from ((line.what, line.figure, line.how) for line in results.lines)
+    yield from peers.rows(results.peers or ())
 
 
 def _throughput(name: str, runs: Sequence[Stretch]) -> Iterator[_Row]:

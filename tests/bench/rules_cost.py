@@ -12,18 +12,12 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
-import msgspec
 import yaml
 
 from models.calendar import DAY_S
-from models.events import RulebookActivated, Tick, encode
 from rules import catalog
 from rules.compiler.compile import compile_book
-from rules.timers import SPREAD_S
-from streams.batch import Batch
-from streams.ledger import START, Ledger
-from streams.log.port import Record
-from streams.store import keys
+from tests.bench.inmemory import InMemory
 from tests.bench.workload import FIRST_DAY, ZONE, Shop
 
 RETAIL = "retail"
@@ -32,7 +26,6 @@ MANY_RULES = "200 rules"
 
 _DIMENSIONS, _ACTIONS = 45, 30
 _RULES = 200
-_APP = "rules-cost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +178,7 @@ def _action(index: int) -> dict[str, object]:
 
 
 class _Run:
-    """A partition under one rulebook, computed in memory.
+    """One rulebook's turn at the events.
 
     `costs_us`: by measured day, what its events cost and what its timers cost, both per event.
     """
@@ -193,45 +186,20 @@ class _Run:
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.costs_us: list[tuple[float, float]] = []
-        self._states: dict[bytes, bytes] = {}
-        self._dues: dict[bytes, int] = {}
-        self._ledger = Ledger(msgspec.structs.replace(START, partitions=1))
-        self._end = 0
-        activated = RulebookActivated(number=0, by="bench", name=name, version=1, text=text)
-        self._compute([Record(0, 0, None, encode(activated))])
+        self._computed = InMemory(name, text)
 
     def day(self, begin: int, events: Sequence[tuple[bytes, bytes]], *, is_measured: bool) -> None:
         """Move the clock to a day, let the timers fire, and take the day's events."""
-        self._compute([Record(self._end, begin, None, encode(Tick(t=begin)))])
-        # A day's timers are spread over its morning; all of them are due at its beginning.
-        quiet = [each for each, due in self._dues.items() if due < begin + SPREAD_S]
-        timers_s = self._compute([], quiet)
-        records = [
-            Record(self._end + index, begin + DAY_S, customer, value)
-            for index, (customer, value) in enumerate(events)
-        ]
-        events_s = self._compute(records)
+        computed = self._computed
+        computed.tick(begin)
+        before_s = computed.seconds
+        computed.fire(begin)
+        fired_s = computed.seconds
+        computed.take(events, begin + DAY_S)
         if is_measured:
-            self.costs_us.append((events_s * 1e6 / len(events), timers_s * 1e6 / len(events)))
-
-    def _compute(self, records: Sequence[Record], quiet: Sequence[bytes] = ()) -> float:
-        """Compute a batch and keep what it leads to; return how many seconds computing took."""
-        self._end += len(records)
-        batch = Batch(_APP, 0, 1, self._ledger, records, self._end, quiet)
-        before = perf_counter()
-        result = batch.compute(self._states)
-        took_s = perf_counter() - before
-        self._ledger = result.ledger
-        for name, packed in result.fields.items():
-            customer = keys.customer_of(name)
-            if customer is not None:
-                self._states[customer] = packed
-        for customer, due in result.dues.items():
-            if due is None:
-                self._dues.pop(customer, None)
-            else:
-                self._dues[customer] = due
-        return took_s
+            per_event = 1e6 / len(events)
+            timers_us = (fired_s - before_s) * per_event
+            self.costs_us.append(((computed.seconds - fired_s) * per_event, timers_us))
 
 
 def _dimensions(text: str) -> int:

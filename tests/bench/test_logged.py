@@ -3,10 +3,10 @@
 from itertools import chain
 
 from models.events import RulebookActivated, Tick, decode
-from streams.batch import MARK_HEADER
 from streams.log.memory import MemoryLog
 from streams.log.port import Record
 from streams.log.producer import MemoryProducer
+from streams.marks import MARK_HEADER
 from tests.bench.latency import percentile
 from tests.bench.logged import LogWriter
 from tests.bench.workload import FIRST_DAY, ZONE, Shop

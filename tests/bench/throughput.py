@@ -7,7 +7,8 @@ topics) before the first of it is processed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -85,34 +86,48 @@ async def customers(site: Site, size: Size, told: Told) -> CustomersRuns:
                 visits = shop.by_habit(size.customers_events)
                 days = size.days or YEAR_DAYS - size.history_days
                 await writer.days(shop.days(visits, FIRST_DAY + size.history_days, days))
-            done.runs.append(await _customers_run(deployment, writer, warm, name, told))
+            done.runs.append(await customers_run(deployment, writer, warm, name, told))
             told(f"{name}: {done.runs[-1].rate:,.0f} events/s; checking what came out")
             await verified(deployment)
             if done.footprint is None:
-                done.footprint = await _footprint(deployment)
+                done.footprint = await footprint(deployment)
     return done
 
 
-async def with_history(deployment: Deployment, size: Size) -> tuple[Shop, LogWriter]:
-    """Write rulebook and history to an empty log."""
+async def with_history(
+    deployment: Deployment, size: Size, book: str | None = None
+) -> tuple[Shop, LogWriter]:
+    """Write a rulebook (`book` its text, None the shipped one) and the history to an empty log."""
     partitions = deployment.settings.partitions
     shop = Shop(size.customers, partitions)
     writer = LogWriter(deployment.reached.producer, deployment.catalogue.name(LOG), partitions)
-    await writer.rulebook()
+    await writer.rulebook(book)
     await writer.days(shop.days(shop.everybody(size.history), FIRST_DAY, size.history_days))
     return shop, writer
 
 
-async def _customers_run(
-    deployment: Deployment, writer: LogWriter, warm: list[int], name: str, told: Told
+async def customers_run(
+    deployment: Deployment,
+    writer: LogWriter,
+    warm: Sequence[int],
+    name: str,
+    told: Told,
+    *,
+    workers: int = 1,
+    variables: Mapping[str, str] | None = None,
 ) -> Stretch:
+    """Let workers process the log to its end; what stands before the offsets `warm` is left out."""
     whole = sum(writer.sizes)
 
     def processed(records: int) -> None:
         told(f"{name}: {records:,} of {whole:,} records")
 
-    with deployment.worker(Role.CUSTOMERS) as worker:
-        meter = Meter(deployment, [worker])
+    with ExitStack() as running:
+        started = [
+            running.enter_context(deployment.worker(Role.CUSTOMERS, variables))
+            for _ in range(workers)
+        ]
+        meter = Meter(deployment, started)
         begin = await meter.reached(warm, processed)
         end = await meter.reached(writer.sizes, processed)
     ticks = writer.ticks_before(end.positions) - writer.ticks_before(begin.positions)
@@ -208,7 +223,8 @@ class _Clock:
                 self._ends[number] += 1
 
 
-async def _footprint(deployment: Deployment) -> Footprint:
+async def footprint(deployment: Deployment) -> Footprint:
+    """Measure what customers take in the store."""
     customers = packed = 0
     for number in range(deployment.settings.partitions):
         cursor, started = 0, False

@@ -79,6 +79,10 @@ class Shop:
         self._open: deque[tuple[int, Complaint]] = deque(maxlen=_OPEN_COMPLAINTS_MAX)
         self._made = 0
 
+    def homes(self) -> Iterator[tuple[bytes, int]]:
+        """Return every customer, and the partition that she belongs to."""
+        return zip(self._customers, self._homes, strict=True)
+
     def everybody(self, times: int) -> list[int]:
         """Return every customer's number `times` times, in random order."""
         visits = list(range(len(self._customers))) * times

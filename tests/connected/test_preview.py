@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -21,6 +22,7 @@ from streams.topics import OUTPUTS
 from tests.faults.judge import collected
 from tests.faults.run import Ground, ground
 from tests.faults.scene import Load, Scene, scene
+from tests.rules.driving import book
 
 ROOT = Path(__file__).parents[2]
 VERSION = 7
@@ -63,7 +65,17 @@ def file(tmp_path: Path) -> Path:
     return found
 
 
-async def test_a_preview_comes_true_and_the_past_stays_explained(shop: Scene, file: Path) -> None:
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """A rulebook that does not know all the tiers in force."""
+    found = tmp_path / "other.yaml"
+    found.write_text(book(), encoding="utf-8")
+    return found
+
+
+async def test_a_preview_comes_true_and_the_past_stays_explained(
+    shop: Scene, file: Path, other: Path
+) -> None:
     foretold = json.loads(await asked(shop, "rules", "preview", str(file), "--json"))
     moves = [cell for cell in foretold["matrices"]["tier"] if cell["from"] != cell["to"]]
     who = max(moves, key=lambda cell: int(cell["customers"]))["sample"][0]
@@ -84,6 +96,13 @@ async def test_a_preview_comes_true_and_the_past_stays_explained(shop: Scene, fi
     then = await asked(shop, "explain", who, "--at", rfc3339(now - 1))
     assert tiers(then) == tiers(before)
     assert then.startswith(f"{who} at {rfc3339(now - 1)}: ")
+    behind = await asked(shop, "explain", who, "--events")
+    assert re.search(r"Z purchase \S+, GBP \d", behind)
+
+    refused = await run(shop, "rules", "activate", str(other))
+    assert refused.returncode == 1
+    assert "the tier `platinum`" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def tiers(explained: str) -> list[str]:
@@ -111,18 +130,20 @@ def _rulebook(value: bytes | None) -> dict[str, Any]:
 
 async def asked(shop: Scene, *arguments: str) -> str:
     """Run a command; return what it says. It has to end well."""
-
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "streams", *arguments],
-            env={**os.environ, **shop.variables, "COLUMNS": "200"},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    done = await asyncio.to_thread(run)
+    done = await run(shop, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+async def run(shop: Scene, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "streams", *arguments],
+        env={**os.environ, **shop.variables, "COLUMNS": "200"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

@@ -99,6 +99,20 @@ class LogContract:
         assert values(read) == values([*first, *second])
         assert [record.offset for record in read] == [0, 1, 2, 4, 5]
 
+    async def test_a_transaction_that_would_begin_elsewhere_is_not_made(
+        self, bench: LogBench
+    ) -> None:
+        writer = await bench.log.fence(bench.name)
+        sent = entries(3)
+        await writer.transact([Append(bench.topic, 0, sent)], first=0)
+        await writer.transact([Append(bench.topic, 0, entries(1))], first=4)
+        with pytest.raises(Unavailable, match="begun at 6, not at 4"):
+            await writer.transact([Append(bench.topic, 0, entries(1))], first=4)
+        with pytest.raises(Unavailable, match="spent"):
+            await writer.transact([Append(bench.topic, 0, entries(1))], first=6)
+        await settle(bench)
+        assert len(await read_all(bench.log, bench.topic)) == len(sent) + 1
+
     async def test_one_transaction_covers_topics_and_partitions(self, bench: LogBench) -> None:
         writer = await bench.log.fence(bench.name)
         states, outputs, others = entries(4), entries(3), entries(1)

@@ -52,6 +52,24 @@ def test_a_paused_one_can_be_stopped(sleeper: Process) -> None:
     assert not sleeper.alive
 
 
+def test_whoever_paused_it_it_is_known_to_stand_still(sleeper: Process) -> None:
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    for _ in range(2):  # it can be asked again
+        sleeper.wait_until(lambda: sleeper.is_paused, timeout_s=5)
+    sleeper.resume()
+    sleeper.wait_until(lambda: not sleeper.is_paused, timeout_s=5)
+    sleeper.kill()
+    assert not sleeper.is_paused
+
+
+def test_its_memory_is_that_of_the_service(tmp_path: Path) -> None:
+    program = "held = b'x' * 50_000_000; print('holding', flush=True); import time; time.sleep(60)"
+    process = Process.start("big", [sys.executable, "-c", program], log_path=tmp_path / "log")
+    process.wait_until(lambda: "holding" in process.log_text(), timeout_s=10)
+    assert 50_000_000 < process.memory_bytes < 150_000_000
+    process.kill()
+
+
 def test_one_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     script = "trap '' TERM; echo deaf; while :; do :; done"
     deaf = Process.start("deaf", [SHELL, "-c", script], log_path=tmp_path / "log")

@@ -1,1 +1,1 @@
-"""Killing, freezing and wiping things under load, and counting what was lost."""
+"""Killing, freezing, cutting off and wiping things under load, and counting what was lost."""

@@ -15,9 +15,9 @@ from models.errors import BadEvent, BadRulebook, Reason
 from models.events import RulebookActivated, encode
 from models.wire import TOPICS, accept
 from rules.compiler.compile import compile_book
-from streams.batch import MARK_HEADER
 from streams.log.partitioner import partition_for
 from streams.log.port import Record
+from streams.marks import MARK_HEADER
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, SOURCES
 from tests.faults.findings import Findings
 

@@ -8,7 +8,7 @@ and the judge works from the log as it came to be.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from time import monotonic
 
@@ -20,14 +20,18 @@ from streams.log.partitioner import partition_for
 from streams.log.port import Append, Entry
 from streams.ticker import tick_append
 from streams.topics import LOG
-from tests.faults.happenings import DAY_S, Happenings
+from tests.faults.happenings import DAY_S, Happening, Happenings
 
 NO_EVENT = b"\x00 no event"
 """A value that was written straight to the log and has to be set aside."""
 
+DAYS_PER_S = 2.0
+"""How fast history is played."""
+
 _BURST_S = 0.1
-_BURSTS_PER_DAY = 5
-_HISTORY_DAYS = 700  # far enough back for the longest run to stay in the past
+HISTORY_DAYS = 700
+"""How far back the played history begins: far enough for five minutes to stay in the past."""
+
 _STRAY_SHARE = 0.02  # bursts with records that bypass ingress and are wrong
 _AFTERMATH_DAYS = 120  # windows and churn bands that end after the last event
 
@@ -36,16 +40,24 @@ class Feeder:
     """Writes until it is stopped."""
 
     def __init__(
-        self, reached: Reach, partitions: Mapping[str, int], happenings: Happenings, chance: Random
+        self,
+        reached: Reach,
+        partitions: Mapping[str, int],
+        happenings: Happenings,
+        chance: Random,
+        history_days: float = HISTORY_DAYS,
+        days_per_s: float = DAYS_PER_S,
     ) -> None:
         """`partitions`: how many each source topic has, by its name with prefix."""
         self._reached = reached
         self._partitions = partitions
-        self._happenings = happenings
         self._chance = chance
         self._clock = SystemClock()
-        self._begin = self._clock.now() - _HISTORY_DAYS * DAY_S
+        self._begin = self._clock.now() - round(history_days * DAY_S)
+        self._days_per_burst = days_per_s * _BURST_S
         self._day = 0.0
+        self.happenings = happenings
+        self.events_per_s = 0.0
         self.published = 0
 
     @property
@@ -54,13 +66,24 @@ class Feeder:
         return min(self._begin + int(self._day * DAY_S), self._clock.now() - DAY_S)
 
     async def run(self, events_per_s: float) -> None:
-        """Write a burst every tenth of a second, until cancelled."""
+        """Write a burst every tenth of a second, until cancelled; the rate may be changed."""
+        self.events_per_s = events_per_s
         next_s = monotonic()
         while True:
-            await self._burst(max(1, round(events_per_s * _BURST_S)))
+            await self._burst(max(1, round(self.events_per_s * _BURST_S)))
             # What could not be written while a broker was away is not made up for.
             next_s = max(next_s + _BURST_S, monotonic())
             await asyncio.sleep(next_s - monotonic())
+
+    async def publish(self, happenings: Sequence[Happening]) -> None:
+        """Write to the source topics; repeated until the brokers have it."""
+        places: dict[tuple[str, int], list[Entry]] = {}
+        for happening in happenings:
+            topic = self._reached.catalogue.name(happening.topic)
+            place = (topic, partition_for(happening.key, self._partitions[topic]))
+            places.setdefault(place, []).append(Entry(happening.key, happening.value))
+        await self._deliver([Append(*place, entries) for place, entries in places.items()])
+        self.published += len(happenings)
 
     async def tick(self, t: int) -> None:
         """Move every partition's clock to `t`; repeated until the brokers have it."""
@@ -80,15 +103,8 @@ class Feeder:
 
     async def _burst(self, count: int) -> None:
         begin = self.now
-        self._day += 1 / _BURSTS_PER_DAY
-        happenings = self._happenings.between(begin, begin + DAY_S, self._clock.now(), count)
-        places: dict[tuple[str, int], list[Entry]] = {}
-        for happening in happenings:
-            topic = self._reached.catalogue.name(happening.topic)
-            place = (topic, partition_for(happening.key, self._partitions[topic]))
-            places.setdefault(place, []).append(Entry(happening.key, happening.value))
-        await self._deliver([Append(*place, entries) for place, entries in places.items()])
-        self.published += count
+        self._day += self._days_per_burst
+        await self.publish(self.happenings.between(begin, begin + DAY_S, self._clock.now(), count))
         if self._chance.random() < _STRAY_SHARE:
             await self._deliver([self._stray(begin)])
         await self.tick(self.now)

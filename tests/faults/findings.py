@@ -43,6 +43,14 @@ class Findings:
         self.differences += count
         self._note(what)
 
+    def add(self, other: Findings) -> None:
+        """Take in what another judge found."""
+        self.lost += other.lost
+        self.duplicates += other.duplicates
+        self.differences += other.differences
+        for note in other.notes:
+            self._note(note)
+
     def compare(self, what: str, wanted: Mapping[_K, _V], found: Mapping[_K, _V]) -> None:
         """Count the keys that the two do not have alike."""
         names = [*wanted, *(name for name in found if name not in wanted)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ _LATE_SHARE = 0.05
 _LATE_DAYS = (1, 2, 5, 20, 60)  # the last is beyond what is still accepted
 _FUTURE_SHARE = 0.002
 _RECENT_MAX = 500
+_WEIGHTS = (78, 8, 5, 3, 3, 3)  # of the kinds below; the last are decisions
 _OVERSIZE_BYTES = (70_000, 300_000, 900_000)
 
 
@@ -39,13 +41,18 @@ class Happenings:
     def __init__(self, chance: Random, customers: int, poison_share: float) -> None:
         self._chance = chance
         self._customers = [f"customer-{number}" for number in range(customers)]
-        self._poison_share = poison_share
+        self.poison_share = poison_share
         self._recent: deque[Happening] = deque(maxlen=_RECENT_MAX)
         self._made = 0
 
     def between(self, begin: int, end: int, now: int, count: int) -> list[Happening]:
         """Return records of what happened from `begin` to `end`, and before; `now` is today."""
         return [self._one(self._chance.randrange(begin, end), now) for _ in range(count)]
+
+    def one(self, at: int) -> Happening:
+        """Return a record of what happened at `at`, with nothing wrong, and no decision."""
+        topic, event = self._event(at, _WEIGHTS[:-1])
+        return Happening(topic, str(event["customer_id"]).encode(), json.dumps(event).encode())
 
     def _one(self, at: int, now: int) -> Happening:
         chance = self._chance
@@ -57,18 +64,18 @@ class Happenings:
             at = now + 3 * DAY_S
         topic, event = self._event(at)
         value = json.dumps(event).encode()
-        if chance.random() < self._poison_share:
+        if chance.random() < self.poison_share:
             value = self._poisoned(event)
         happening = Happening(topic, str(event["customer_id"]).encode(), value)
         self._recent.append(happening)
         return happening
 
-    def _event(self, at: int) -> tuple[str, dict[str, Any]]:
+    def _event(self, at: int, weights: Sequence[int] = _WEIGHTS) -> tuple[str, dict[str, Any]]:
         """Return an event about a customer who comes the more often, the lower the number."""
         self._made += 1
         number, chance = self._made, self._chance
         customer = self._customers[int(len(self._customers) * chance.random() ** 2)]
-        kind, make = chance.choices(_KINDS, _WEIGHTS)[0]
+        kind, make = chance.choices(_KINDS[: len(weights)], weights)[0]
         envelope = {
             "event_id": f"{kind}-{number}",
             "occurred_at": rfc3339(at),
@@ -183,7 +190,6 @@ _KINDS = (
     ("engagement", _engagement),
     ("control", _decided),
 )
-_WEIGHTS = (78, 8, 5, 3, 3, 3)
 _BREAKS: tuple[bytes | dict[str, Any] | None, ...] = (
     b"",
     b"not json",

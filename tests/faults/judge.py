@@ -17,17 +17,19 @@ from redis import Redis
 from models.decisions import TierChanged, encode
 from rules.timers import look_at
 from streams import outputs
-from streams.batch import MARK_HEADER, state_digest
+from streams.batch import state_digest
 from streams.commands.common import Reach
 from streams.ledger import Position
 from streams.log.feed import kafka_feed
 from streams.log.port import Entry, Record
+from streams.marks import MARK_HEADER
 from streams.store import keys
 from streams.takeover import head
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, OUTPUTS, STATE, TIER_CURRENT
 from tests.faults.arrivals import judge_arrivals
 from tests.faults.feeder import NO_EVENT
 from tests.faults.findings import Findings
+from tests.faults.twins import judge_twins
 from tests.simulation.oracle import Truth, World, truth
 
 _DIGESTS = 1 << 128
@@ -56,6 +58,7 @@ async def judge(reached: Reach, findings: Findings) -> None:
     """Judge a deployment whose workers have ended, once it was settled."""
     remains = await collected(reached)
     judge_arrivals(remains.records, reached.settings.partitions, findings)
+    judge_twins(_states(remains), findings)
     sent: list[tuple[int, Entry]] = []
     for partition in range(reached.settings.partitions):
         sent += _judge_partition(reached.settings.app, remains, partition, reached, findings)
@@ -65,6 +68,17 @@ async def judge(reached: Reach, findings: Findings) -> None:
         if record.key is not None and not _bypasses(record)
     )
     findings.count("sent to other customers", sent, found)
+
+
+def _states(remains: Remains) -> dict[bytes, bytes]:
+    """Return every customer's newest state, as the changelog has it."""
+    return {
+        customer: record.value
+        for _, record in remains.topic(STATE)
+        if record.key is not None
+        and record.value is not None
+        and (customer := keys.customer_of(record.key)) is not None
+    }
 
 
 def _bypasses(record: Record) -> bool:

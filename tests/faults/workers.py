@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import urllib.error
 import urllib.request
@@ -13,7 +14,7 @@ from pathlib import Path
 from deploy.local.processes import Process, free_port
 from models.errors import TierstreamError
 from streams.settings import Role
-from tests.faults.steps import Step
+from tests.faults.steps import IngressStep, Step
 
 _RESTARTED = frozenset({69, 70, 75})  # see `streams.app`
 _LOG_TAIL_LINES = 15
@@ -43,15 +44,41 @@ class Worker:
         self._run("-m", "streams", "worker", self.role)
         self.is_wanted = True
 
-    def start_doomed(self, step: Step, times: int) -> None:
+    def start_doomed(self, step: Step | IngressStep, times: int) -> None:
         """Start it so that it dies right after doing `step` for the `times`-th time."""
-        self._run("-m", "tests.faults.worker", step, str(times))
+        self._run("-m", "tests.faults.worker", step, str(times), f"{signal.SIGKILL:d}")
         self.is_wanted = False
+
+    def start_freezing(self, step: Step, times: int, pid: int | None = None) -> None:
+        """Start it so that it stands still after `step`; with `pid` so that this process does."""
+        target = () if pid is None else (str(pid),)
+        self._run("-m", "tests.faults.worker", step, str(times), f"{signal.SIGSTOP:d}", *target)
+        self.is_wanted = True
+
+    def start_skewed(self, seconds: int) -> None:
+        """Start it with a clock that is wrong by so much."""
+        self._run("-m", "tests.faults.skewed", self.role, str(seconds))
+        self.is_wanted = True
 
     @property
     def is_alive(self) -> bool:
         """Whether its process runs; a frozen one does."""
         return self._process is not None and self._process.alive
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether its process stands still."""
+        return self._running().is_paused
+
+    @property
+    def pid(self) -> int:
+        """Its process id; a restart changes it."""
+        return self._running().pid
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory that it has in use now (its resident set)."""
+        return self._running().memory_bytes
 
     @property
     def is_ready(self) -> bool:

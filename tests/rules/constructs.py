@@ -20,6 +20,7 @@ parameters:
   much: {value: 200, unit: GBP, why: test}
   often: {value: 3, unit: orders, why: test}
   rich: {value: 40, unit: score, why: test}
+  fair: {value: 30, unit: score, why: test}
   dear: {value: 6000, unit: GBP, why: test}
 """
 LADDER = """\

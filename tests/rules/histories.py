@@ -25,9 +25,9 @@ from models.fold import fold
 ZONE = calendar("Europe/London")
 TODAY = day_number(date(2026, 4, 10))
 NOW = TODAY * DAY_S + 12 * 3_600
-_OLDEST_DAYS, _AHEAD_DAYS = 430, 2
+OLDEST_DAYS, _AHEAD_DAYS = 430, 2
 
-_INSTANTS = st.integers(NOW - _OLDEST_DAYS * DAY_S, NOW + _AHEAD_DAYS * DAY_S)
+_INSTANTS = st.integers(NOW - OLDEST_DAYS * DAY_S, NOW + _AHEAD_DAYS * DAY_S)
 _POUNDS = st.sampled_from((0, 100, 3_999, 4_000, 15_000, 60_000))
 
 

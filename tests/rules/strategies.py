@@ -9,7 +9,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from models.errors import BadRulebook
-from rules.compiler.compile import compile_book
+from rules.eras import compiled
 from rules.facts.windows import PERIODS
 from tests.rules.histories import NOW, TODAY, ZONE, customers, events
 
@@ -227,7 +227,7 @@ def rulebooks(draw: st.DrawFn) -> str:
 def is_meant(text: str) -> bool:
     """Tell whether the lint has nothing against what a generator joined by chance."""
     try:
-        compile_book(text)
+        compiled(text)
     except BadRulebook as error:
         findings = str(error)
         return not any(words in findings for words in ("can never", "reaches", "asks for more"))

@@ -67,7 +67,10 @@ dimensions:
 """
     rich = customer(15_000, birth_date="1990-01-01")
     assert found(book(text), rich) == 0
-    assert found(book(text), customer(15_000)) == 1  # unknown gives no points
+    unsure = customer(15_000)  # 30 points and, if she is older than one, 10.5 more
+    assert found(book(text), unsure) is None
+    assert found(book(text), customer(1_000)) == 1  # they would not make her rich
+    assert found(book(text.replace("from: rich", "from: fair")), unsure) == 0  # nor are they needed
     (said,) = evidence(View(book(text), rich, NOW, None, NOTHING_GIVEN), "dimensions.d")
     assert (said["expression"], said["value"], said["bound"]) == ("score.worth", 40.5, 40)
 

@@ -11,10 +11,18 @@ from hypothesis import strategies as st
 from models.churn import MbgNbd
 from models.churn_model import RiskModel
 from models.customer import CustomerState
-from models.events import Complaint, CustomerEvent, Engagement, Purchase, RfmCutsActivated
+from models.events import (
+    Complaint,
+    CustomerEvent,
+    Engagement,
+    Feedback,
+    Purchase,
+    Refund,
+    RfmCutsActivated,
+)
 from rules.book import Book, Given
-from rules.compiler.compile import compile_book
-from tests.rules.strategies import NOW, PARAMETERS, ZONE, conditions, customers, is_meant
+from rules.eras import compiled
+from tests.rules.strategies import NOW, PARAMETERS, ZONE, conditions, is_meant
 
 _BEFORE = (
     *("segment.single == 'a'", "segment.single not in ('b', 'c')", "has(segment.many, 'x')"),
@@ -23,7 +31,8 @@ _BEFORE = (
     *("rfm.segment == 'lost'", "rfm.r >= score_2", "rfm.m < score_4", "rfm.f > score_2"),
     *("score.own >= score_4", "measure.monthly > money_1", "lookup('cost', profile.city) > 0"),
     *("churn.risk > third", "expected_purchases(days=30) < orders_1", "local", "not domestic"),
-    *("value_forecast() > money_40", "churn.band == 'high'"),
+    *("value_forecast() > money_40", "churn.band == 'high'", "segment.level != 'c'"),
+    *("measure.monthly * 12 >= money_150", "score.own + score_2 < score_4"),
 )
 _AFTER = (
     *("tier == 't0'", "tier in ('base', 't0')", "tier != 'base'", "has(tier.matched, 't0')"),
@@ -34,6 +43,8 @@ _MOMENTS = (
     *("left(tier, 't0')", "entered(segment.many, 'x')", "left(segment.many, 'x')"),
     *("entered(segment.open, 'retail')", "left(segment.open, 'retail')", "left(group.some, 'in')"),
     *("entered(lifecycle, 'churned')", "entered(segment.late, 'a')", "entered(churn.band, 'high')"),
+    *("left(segment.level, 'a')", "entered(rfm.segment, 'lost')", "happened('refund')"),
+    *("happened('feedback', polarity='negative')", "happened('purchase', channel='online')"),
     *("happened('complaint')", "happened('complaint', severity_from='high')"),
     *(
         "happened('complaint', type='delivery')",
@@ -57,8 +68,8 @@ def _mixed(atoms: tuple[str, ...]) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def books(draw: st.DrawFn) -> Book:
-    """Draw a rulebook that passes the check, compiled."""
+def texts(draw: st.DrawFn) -> str:
+    """Draw the text of a rulebook that passes the check."""
     plain, before, after = conditions(), _mixed(_BEFORE), _mixed((*_BEFORE, *_AFTER))
     moment = st.sampled_from(_MOMENTS)
     when = st.one_of(moment, st.builds("({}) or ({})".format, moment, moment), after)
@@ -76,8 +87,9 @@ def books(draw: st.DrawFn) -> Book:
                 "table": {"value_of": "lookup('size', profile.city)"},
                 "mixed": _cases("first_match", draw(before), draw(before)),
                 "late": _cases("first_match", draw(st.sampled_from(_AFTER[:5])), draw(before)),
+                "level": _levels(draw, plain),
             },
-            "tiers": {"ladder": [{"name": "base"}, {"name": "t0", "qualify": draw(before)}]},
+            "tiers": _tiers(draw, before),
             "groups": {"some": draw(st.one_of(before, _mixed(_AFTER[:4])))},
             "policies": {f"p{i}": {"while": draw(after)} for i in range(2)},
             "actions": {f"a{i}": _action(draw, when, after) for i in range(3)},
@@ -85,7 +97,12 @@ def books(draw: st.DrawFn) -> Book:
         sort_keys=False,
     )
     assume(is_meant(text))
-    return compile_book(text)
+    return text
+
+
+def books() -> st.SearchStrategy[Book]:
+    """Draw a rulebook that passes the check, compiled."""
+    return texts().map(compiled)
 
 
 _DECLARED = st.sampled_from((None, "profile.scale"))
@@ -96,6 +113,9 @@ def _head(draw: st.DrawFn) -> dict[str, Any]:
     lifecycle = {"new_for": "30d", "churned_after": "180d", "at_risk": "churn.band == 'high'"}
     if draw(st.booleans()):
         lifecycle["loyal"] = draw(conditions())
+    churn: dict[str, Any] = {"horizon": "90d", "bands": bands}
+    if draw(st.booleans()):
+        churn |= {"minimum_history": "14d", "minimum_stay": "24h", "score_step": 10}
     return {
         "rulebook": "generated",
         "version": 1,
@@ -111,7 +131,7 @@ def _head(draw: st.DrawFn) -> dict[str, Any]:
         "measures": {"monthly": "spend(days=365) / 12"},
         "lifecycle": lifecycle,
         "rfm": True,
-        "churn": {"horizon": "90d", "bands": bands},
+        "churn": churn,
     }
 
 
@@ -128,6 +148,36 @@ def _many(draw: st.DrawFn, plain: st.SearchStrategy[str]) -> dict[str, Any]:
     return {"all_matches": cases, **_only_if(draw, plain)}
 
 
+def _levels(draw: st.DrawFn, plain: st.SearchStrategy[str]) -> dict[str, Any]:
+    measure, high, low = draw(st.sampled_from(_MEASURES))
+    top = {"name": "a", "from": high} | ({"keep": low} if draw(st.booleans()) else {})
+    levels = [top, {"name": "b", "from": low}, {"name": "c"}]
+    return {"measure": measure, "levels": levels, **_only_if(draw, plain)}
+
+
+_MEASURES = (
+    *(("spend(days=90)", "money_600", "money_40"), ("orders()", "orders_5", "orders_1")),
+    *(("score.own", "score_4", "score_2"), ("measure.monthly", "money_40", "money_1")),
+    *(("days_since_purchase()", "days_200", "days_20"), ("churn.risk", "third", "tenth")),
+)
+
+
+def _tiers(draw: st.DrawFn, before: st.SearchStrategy[str]) -> dict[str, Any]:
+    """Draw a ladder, and how customers move on it."""
+    tier = {"name": "t0", "qualify": draw(before), "grace": "20d"}
+    if draw(st.booleans()):
+        tier["keep"] = draw(before)
+    if draw(st.booleans()):
+        tier["minimum_stay"] = "45d"
+    reviews = ("continuous", "continuous", "monthly", "anniversary of joining")
+    timing = {"review": draw(st.sampled_from(reviews))}
+    if timing["review"] != "continuous" and draw(st.booleans()):
+        timing["upgrade"], tier["warn"] = "review", "10d"
+    timing["downgrade"] = draw(st.sampled_from(("one_step", "to_qualified")))
+    timing["refund"] = draw(st.sampled_from(("immediate", "grace")))
+    return timing | {"ladder": [{"name": "base"}, tier]}
+
+
 def _only_if(draw: st.DrawFn, plain: st.SearchStrategy[str]) -> dict[str, str]:
     return {"only_if": draw(plain)} if draw(st.booleans()) else {}
 
@@ -136,14 +186,17 @@ def _action(
     draw: st.DrawFn, when: st.SearchStrategy[str], after: st.SearchStrategy[str]
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {"cooldown": "30d"}
-    entry |= {"when": draw(when)} if draw(st.booleans()) else {"every": "90d"}
+    entry |= {"when": draw(when)} if draw(st.booleans()) else {"every": "90d", **_AT_ONCE}
     if draw(st.booleans()):
         entry["while"] = draw(after)
     if draw(st.booleans()):
         entry["consent"] = "marketing"
+    if draw(st.booleans()):
+        entry |= {"valid_for": "36h", "on_activation": True, "with": {"n": "orders()", "t": "tier"}}
     return entry
 
 
+_AT_ONCE = {"on_activation": True}  # otherwise it waits for whatever makes her be looked at next
 _CUTS = RfmCutsActivated(
     number=1, by="test", version=1,
     recency=(5.5, 30, 90, 200), frequency=(1, 2, 3, 6), monetary=(100, 4_000, 20_000, 60_000),
@@ -165,9 +218,9 @@ GIVENS = st.builds(
 
 
 @st.composite
-def known_customers(draw: st.DrawFn) -> CustomerState:
+def remembered(draw: st.DrawFn) -> CustomerState:
     """Draw a customer with a place to live, and with conclusions of an evaluation before."""
-    state = draw(customers())
+    state = CustomerState()
     for name, values in (
         ("city", ("Leeds", "York", "Hull")),
         ("province", ("Cork",)),
@@ -180,17 +233,16 @@ def known_customers(draw: st.DrawFn) -> CustomerState:
     concluded = state.concluded
     concluded.tier = draw(st.sampled_from((None, 0, 1)))
     concluded.band = draw(st.sampled_from((None, 0, 1, 2)))
-    single, mask = st.sampled_from((None, 0, 1, 2)), st.sampled_from((None, 0, 1, 2, 3))
-    opened, inside = st.sampled_from((None, "retail", "farm")), st.sampled_from((0, 1))
-    concluded.categories = draw(
-        st.one_of(
-            st.just([]),
-            st.tuples(single, mask, opened, st.none(), single, single, single, single, inside).map(
-                list
-            ),
-        )
-    )
+    concluded.categories = draw(st.just([]) | _CATEGORIES)
     return state
+
+
+_ONE, _MASK = st.sampled_from((None, 0, 1, 2)), st.sampled_from((None, 0, 1, 2, 3))
+_OPEN, _MEMBER = st.sampled_from((None, "retail", "farm")), st.sampled_from((0, 1))
+_CATEGORIES: st.SearchStrategy[list[Any]] = st.tuples(
+    *(_ONE, _MASK, _OPEN, st.none()), *([_ONE] * 5), _MEMBER
+).map(list)
+"""In the order of the generated dimensions; then the lifecycle, RFM and the group."""
 
 
 EVENTS: st.SearchStrategy[CustomerEvent | None] = st.sampled_from(
@@ -207,6 +259,14 @@ EVENTS: st.SearchStrategy[CustomerEvent | None] = st.sampled_from(
             )
             for action in ("opened", "resolved")
             for severity in (None, "low", "critical")
+        ),
+        Refund(
+            event_id="r", source="t", occurred_at=NOW, refund_id="r", amount_minor=4_000,
+            currency="GBP", kind="return",
+        ),
+        Feedback(
+            event_id="f", source="t", occurred_at=NOW, feedback_id="f", action="given",
+            kind="survey", metric="csat", polarity="negative", score=1,
         ),
         Engagement(event_id="e", source="t", occurred_at=NOW, kind="page_viewed"),
     )

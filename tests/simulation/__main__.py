@@ -1,4 +1,4 @@
-"""`python -m tests.simulation --seeds N [--seed S] [--json]`: run seeds, report every failing one.
+"""`python -m tests.simulation --seeds N [--seed S] [--reach] [--json]`: run seeds, report failures.
 
 A failing seed reproduces its run exactly: run it again with `--seeds 1 --seed S`.
 """
@@ -11,16 +11,28 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from os import cpu_count
 
+from tests.simulation.reach import lines_run, lines_to_run, texts
 from tests.simulation.run import Verdict, run
 
 _CHUNK = 25
 _SHOWN_MAX = 20
+_REACH_MAX = 300  # seeds that are run again, one after the other, to see what they reach
 
 
 def _runs(seeds: range) -> list[tuple[int, Verdict]]:
     return [(seed, run(seed)) for seed in seeds]
+
+
+def _tell_reach(seeds: range) -> float:
+    """Print the protocol's lines that these seeds leave out; return the share of the others."""
+    every = lines_to_run()
+    missed = every - lines_run(partial(_runs, seeds))
+    print(f"{len(missed)} of {len(every)} lines of the protocol are not reached by {seeds}:")
+    print(*texts(missed), sep="\n")
+    return round(1 - len(missed) / len(every), 4)
 
 
 def main() -> int:
@@ -29,6 +41,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=2_000, help="how many runs")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
+    parser.add_argument("--reach", action="store_true", help="tell which lines no seed reaches")
     arguments = parser.parse_args()
     first, count = arguments.seed, arguments.seeds
     chunks = [range(s, min(s + _CHUNK, first + count)) for s in range(first, first + count, _CHUNK)]
@@ -54,8 +67,11 @@ def main() -> int:
     print(f"{count} seeds from {first}: {len(failed)} failed, {rate:.0f} seeds/s")
     if failed:
         print(f"run one again: python3 deploy/dev.py simulate --seeds 1 --seed {failed[0]}")
+    said = {"seeds": count, "failed": len(failed), "seeds_per_s": round(rate, 1)}
+    if arguments.reach:
+        said["lines_reached"] = _tell_reach(range(first, first + min(count, _REACH_MAX)))
     if arguments.json:
-        print(json.dumps({"seeds": count, "failed": len(failed), "seeds_per_s": round(rate, 1)}))
+        print(json.dumps(said))
     return 1 if failed else 0
 
 

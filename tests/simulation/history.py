@@ -16,77 +16,22 @@ from models import events
 from models.churn import Coins
 from models.churn_calibration import Platt
 from rules.admission import ATTRIBUTE_BYTES_MAX
-from streams.batch import EVENT_BYTES_MAX, MARK_HEADER
+from rules.eras import ENGINE
+from streams.batch import EVENT_BYTES_MAX
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry
+from streams.marks import MARK_HEADER
+from tests.simulation.books import BOOKS, REFUSED, rulebook
 
 PARTITIONS = 2
 PARTITION = 0
 DAY_S = 86_400
 FIRST_DAY = 20_000
 SOURCE = "customer.purchase.v1#1"
-_BOOKS = 16
+WHOLE = 0.25  # of the histories have whole rulebooks
 _DECIDED = 0.08  # of the events about customers
 _CALIBRATIONS = (Platt(intercept=-0.5, slope=0.8), Platt(intercept=0.7, slope=1.6))
 _MANY_ERAS = 12  # more than can be kept before somebody is re-seated
-
-_BOOK = """
-rulebook: simulated
-version: {version}
-label: {{en: Simulated}}
-zone: {zone}
-currency: EUR
-parameters:
-  some_orders: {{value: {some}, unit: orders, why: "a few are enough here"}}
-  much_spend: {{value: {much}, unit: EUR, why: "two good orders"}}
-  stays_spend: {{value: 60, unit: EUR, why: "less than to enter"}}
-dimensions:
-  buyer:
-    label: {{en: Buyer}}
-    first_match:
-      - {{name: active, label: {{en: Active}}, when: "orders(days=6) > 0"}}
-      - {{name: quiet, label: {{en: Quiet}}, otherwise: true}}
-tiers:
-  upgrade: immediate
-  downgrade: {downgrade}
-  review: {review}
-  refund: {refund}
-  ladder:
-    - {{name: basic, label: {{en: Basic}}}}
-    - name: silver
-      label: {{en: Silver}}
-      qualify: orders(days=9) >= some_orders
-      grace: 2d
-      minimum_stay: {stay}d
-    - name: gold
-      label: {{en: Gold}}
-      qualify: spend(days=14) >= much_spend and complaints(days=5) == 0
-      keep: spend(days=14) >= stays_spend
-      grace: {grace}d
-churn:
-  horizon: 10d
-  bands: {{medium: {{enter: 40, keep: 35}}, high: {{enter: 70, keep: 60}}}}
-  minimum_stay: 24h
-  minimum_history: 2d
-  score_step: 12
-lifecycle:
-  new_for: 3d
-  loyal: orders(days=9) >= some_orders
-  at_risk: churn.band == 'high'
-  churned_after: 8d
-groups:
-  worried: "tier == 'gold' and open_complaints() > 0"
-policies:
-  golden_desk: {{label: {{en: Golden desk}}, while: "tier == 'gold'"}}
-actions:
-  call: {{label: {{en: Call}}, every: 4d, valid_for: 2d, while: "segment.buyer == 'active'"}}
-  win_back:
-    label: {{en: Win back}}
-    when: entered(lifecycle, 'churned')
-    cooldown: 5d
-    valid_for: 3d
-  sorry: {{label: {{en: Sorry}}, when: "happened('complaint')", valid_for: 2d, cooldown: 12h}}
-"""
 
 
 @lru_cache(maxsize=1)
@@ -98,40 +43,18 @@ def customers() -> tuple[tuple[bytes, ...], bytes]:
     return mine, other
 
 
-@lru_cache(maxsize=_BOOKS)
-def _book(version: int) -> str:
-    """Return the text of one of a few rulebooks, which are compiled once each."""
-    random = Random(version)
-    return _BOOK.format(
-        version=version,
-        zone=random.choice(("UTC", "Asia/Shanghai")),
-        some=random.choice((2, 3)),
-        much=random.choice((100, 150)),
-        downgrade=random.choice(("one_step", "to_qualified")),
-        review=random.choice(("continuous", "continuous", "monthly", "anniversary of joining")),
-        refund=random.choice(("immediate", "grace")),
-        stay=random.choice((1, 5)),
-        grace=random.choice((1, 3)),
-    )
-
-
-def rulebook(random: Random) -> tuple[int, str]:
-    """Return the version and text of one of a few rulebooks."""
-    version = random.randint(1, _BOOKS)
-    return version, _book(version)
-
-
 def history(random: Random, size: int) -> list[Entry]:
     """Return the records of a log, in order."""
     entries: list[Entry] = []
     offset, day, control = 0, FIRST_DAY, 0
+    whole = random.random() < WHOLE
     first_tick = random.randrange(size) if random.random() < 0.2 else 0
     activations = {random.randrange(size // 3), random.randrange(size), random.randrange(size)}
     many_at = random.randrange(size) if random.random() < 0.1 else None
     for index in range(size):
         day += random.choice((0, 0, 0, 1, 1, 3))
         for _ in range(_MANY_ERAS if index == many_at else index in activations):
-            entries.append(Entry(None, _era(random, control)))
+            entries.append(Entry(None, _era(random, control, whole=whole)))
             control += random.randint(1, 3)
             if random.random() < 0.3:
                 entries.append(entries[-1])  # a repeat of an era has no effect
@@ -152,7 +75,7 @@ def history(random: Random, size: int) -> list[Entry]:
                 entries.append(_marked(again, offset))  # the producer sent it twice
                 offset += 1
     last = events.Tick(t=(day + random.choice((0, 1, 40))) * DAY_S)
-    end = [Entry(None, _era(random, control)), Entry(None, events.encode(last))]
+    end = [Entry(None, _era(random, control, whole=whole)), Entry(None, events.encode(last))]
     return entries + random.sample(end, 2)
 
 
@@ -167,12 +90,14 @@ def _marked(entry: Entry, offset: int) -> Entry:
     return Entry(entry.key, entry.value, ((MARK_HEADER, mark),))
 
 
-def _era(random: Random, number: int) -> bytes:
-    if number and random.random() < 0.4:
+def _era(random: Random, number: int, *, whole: bool) -> bytes:
+    """Return a change of era: most often another rulebook or churn model."""
+    of_all: dict[str, Any] = {"number": number, "by": "sim"}
+    roll = random.random()
+    if number and roll < 0.35:
         return events.encode(
             events.ChurnModelActivated(
-                number=number,
-                by="sim",
+                **of_all,
                 version=number,
                 r=0.5,
                 alpha_days=8.0,
@@ -182,11 +107,29 @@ def _era(random: Random, number: int) -> bytes:
                 coins=random.choice((None, Coins(medium=0.3, critical=0.6))),
             )
         )
-    version, text = rulebook(random)
-    activated = events.RulebookActivated(
-        number=number, by="sim", name="simulated", version=version, text=text
-    )
+    if number and roll < 0.5:
+        return events.encode(random.choice(_small_changes(random, of_all)))
+    version = random.randint(1, BOOKS)
+    text = rulebook(version, whole=whole)
+    activated = events.RulebookActivated(**of_all, name="simulated", version=version, text=text)
     return events.encode(activated)
+
+
+def _small_changes(random: Random, of_all: dict[str, Any]) -> tuple[events.EraEvent, ...]:
+    day = f"2024-10-{random.randint(10, 28)}"
+    cuts = events.RfmCutsActivated(
+        **of_all,
+        version=1,
+        recency=(2, 4, 6, 9),
+        frequency=(1, 2, 3, 4),
+        monetary=(9, 99, 200, 500),
+    )
+    return (
+        events.RatesSet(**of_all, base="EUR", date=day, rates={"USD": random.choice((0.9, 1.1))}),
+        cuts,
+        events.EngineRaised(**of_all, engine=ENGINE, tzdata="2026a"),
+        events.RulebookActivated(**of_all, name="simulated", version=1, text=REFUSED),
+    )
 
 
 def _event(random: Random, index: int, day: int) -> Entry:

@@ -18,29 +18,30 @@ from streams.log.port import Record
 from streams.store import keys
 from streams.store.memory import Snapshot
 from streams.takeover import head
-from streams.topics import DEAD_LETTER_SUFFIX, LOG, STATE, TIER_CURRENT
+from streams.topics import DEAD_LETTER_SUFFIX, LOG, OUTPUTS, STATE
+from tests.simulation.brokers import Brokers
 from tests.simulation.history import PARTITION, PARTITIONS
-from tests.simulation.log import SimLog
 from tests.simulation.oracle import APP, truth
 
+WRITER = f"{APP}-{PARTITION}"
 _DIGESTS = 1 << 128
 
 
-def position_of(log: SimLog) -> Position | None:
+def position_of(brokers: Brokers) -> Position | None:
     """Return the newest position in the changelog."""
-    records = log.stored(STATE, PARTITION).records
+    records = brokers.stored(STATE, PARTITION).written
     newest = next((r for r in reversed(records) if r.key == keys.POSITION), None)
     return None if newest is None else msgspec.json.decode(newest.value or b"", type=Position)
 
 
-def judge(log: SimLog, snapshot: Snapshot, random: Random) -> list[str]:
+def judge(brokers: Brokers, snapshot: Snapshot, random: Random) -> list[str]:
     """Return everything that is wrong; `random` cuts the log for the replay."""
-    position = position_of(log)
-    if position is None or position.next != log.stored(LOG, PARTITION).end or not position.settled:
+    position, log = position_of(brokers), brokers.stored(LOG, PARTITION)
+    if position is None or position.next != log.end or not position.settled:
         return [f"never settled: {position}"]
-    history = log.stored(LOG, PARTITION).written
+    history = log.written
     expected = truth(history)
-    changelog = {r.key: r.value for r in log.stored(STATE, PARTITION).records}
+    changelog = {r.key: r.value for r in brokers.stored(STATE, PARTITION).records}
     states = {
         customer: value
         for name, value in changelog.items()
@@ -51,7 +52,8 @@ def judge(log: SimLog, snapshot: Snapshot, random: Random) -> list[str]:
     looks = {customer: look_at(customer, head(value).due) for customer, value in states.items()}
     dues = {customer: at for customer, at in looks.items() if at is not None}
     digest = sum(state_digest(c, value) for c, value in states.items()) % _DIGESTS
-    letters = log.stored(LOG + DEAD_LETTER_SUFFIX, PARTITION).written
+    letters = brokers.stored(LOG + DEAD_LETTER_SUFFIX, PARTITION).written
+    sent = Counter(brokers.sent[WRITER])
     wrong = {
         "the clock differs": position.now != expected.now,
         "changelog differs from the oracle": states != expected.states,
@@ -59,11 +61,33 @@ def judge(log: SimLog, snapshot: Snapshot, random: Random) -> list[str]:
         "the due index differs from the states": snapshot.dues != dues,
         "the digest of the states differs": position.states != f"{digest:032x}",
         "dead letters differ from the oracle": _set_aside(letters) != expected.set_aside,
-        "what was sent to other customers differs": Counter(log.sent) != Counter(expected.sent),
+        "what was sent to other customers differs": sent != Counter(expected.sent),
         "a replay differs": not _replays(history, position, random),
     }
     failures = [name for name, differs in wrong.items() if differs]
-    return failures + _judge_outputs(log, expected.outputs, position)
+    return failures + _judge_outputs(brokers, expected.outputs, position)
+
+
+def judge_halted(brokers: Brokers, taken: Sequence[Record]) -> list[str]:
+    """Return everything that is wrong with what a partition left that waits for a person.
+
+    `taken`: the log as it was before records were lost. What was said has to follow from its
+    beginning; what falls due by itself need not have been said yet.
+    """
+    position = position_of(brokers)
+    if position is None:
+        return ["there is no position"]
+    expected = truth([record for record in taken if record.offset < position.next])
+    said, failures = _said(brokers)
+    letters = brokers.stored(LOG + DEAD_LETTER_SUFFIX, PARTITION).written
+    if position.now != expected.now:
+        failures.append("the clock differs")
+    if _set_aside(letters) != expected.set_aside:
+        failures.append("dead letters differ from the oracle")
+    for customer, values in said.items():
+        if list(map(encode, expected.outputs.get(customer, [])))[: len(values)] != values:
+            failures.append("outputs are not what the log's beginning leads to")
+    return failures
 
 
 def _set_aside(letters: Sequence[Record]) -> list[tuple[int, str]]:
@@ -85,13 +109,24 @@ def _replays(history: Sequence[Record], position: Position, random: Random) -> b
 
 
 def _judge_outputs(
-    log: SimLog, expected: Mapping[bytes, list[AnyDecision]], position: Position
+    brokers: Brokers, expected: Mapping[bytes, list[AnyDecision]], position: Position
 ) -> list[str]:
-    failures = []
+    said, failures = _said(brokers)
+    if said != {key: list(map(encode, decided)) for key, decided in expected.items()}:
+        failures.append("outputs differ from the oracle")
+    ids = [decision.id for decided in expected.values() for decision in decided]
+    if position.outputs != f"{sum(int(i, 16) for i in ids) % _DIGESTS:032x}":
+        failures.append("the digest of the outputs differs")
+    return failures
+
+
+def _said(brokers: Brokers) -> tuple[dict[bytes, list[bytes]], list[str]]:
+    """Return each customer's outputs in order, and what is wrong with their ids and sequences."""
+    failures: list[str] = []
     said: dict[bytes, list[tuple[int, bytes]]] = {}
     ids: list[str] = []
-    for (topic, _), stored in log.topics.items():
-        if topic in {LOG, STATE, LOG + DEAD_LETTER_SUFFIX, TIER_CURRENT}:
+    for (topic, _), stored in brokers.topics.items():
+        if topic not in OUTPUTS:
             continue
         sequences: dict[bytes, int] = {}
         for record in stored.written:
@@ -103,9 +138,4 @@ def _judge_outputs(
             sequences[key] = value["sequence"]
     if len(ids) != len(set(ids)):
         failures.append("an output id appears twice")
-    in_order = {key: [value for _, value in sorted(values)] for key, values in said.items()}
-    if in_order != {key: list(map(encode, decided)) for key, decided in expected.items()}:
-        failures.append("outputs differ from the oracle")
-    if position.outputs != f"{sum(int(i, 16) for i in ids) % _DIGESTS:032x}":
-        failures.append("the digest of the outputs differs")
-    return failures
+    return {key: [value for _, value in sorted(values)] for key, values in said.items()}, failures

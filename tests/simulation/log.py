@@ -3,108 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
 from streams.errors import Fenced, Unavailable
-from streams.log.port import Append, Bounds, Entry, Record
-from streams.topics import LOG
-from tests.simulation.chance import Chance, point
-
-WALL = 20_100 * 86_400  # the brokers' time: later than everything that happens
-
-
-@dataclass(slots=True)
-class Stored:
-    """One partition of one topic: records by offset; markers and aborted records leave gaps.
-
-    `written` keeps what retention and compaction took from `records`: the oracle forgets nothing.
-    """
-
-    records: list[Record] = field(default_factory=list)
-    written: list[Record] = field(default_factory=list)
-    start: int = 0
-    end: int = 0
+from streams.log.port import Append, Bounds, Record
+from streams.topics import STATE
+from tests.simulation.brokers import Brokers
+from tests.simulation.chance import point
 
 
 class SimLog:
-    """A transactional log. The switches take a guarantee away, to show that it is needed."""
+    """The port's view of the brokers. The switches take a guarantee away, to show it is needed."""
 
     atomic = True  # a transaction is visible as a whole or not at all
-    fencing: Literal["at start", "at first write", "never"] = "at start"  # of the predecessor
+    fences = True  # a writer that starts ends what its predecessor does
 
-    def __init__(self, chance: Chance) -> None:
-        self.chance = chance
-        self.topics: dict[tuple[str, int], Stored] = {}
-        self.epochs: dict[str, int] = {}
-        self.delayed: list[tuple[SimWriter, Sequence[Append]]] = []
-        self.sent: list[tuple[int, Entry]] = []  # into the log by transactions, with the partition
-
-    def stored(self, topic: str, partition: int) -> Stored:
-        """Return a partition of a topic, which exists as soon as it is named."""
-        return self.topics.setdefault((topic, partition), Stored())
-
-    def land(self, appends: Sequence[Append]) -> tuple[int, ...]:
-        """Make a transaction visible; its commit marker takes an offset of its own."""
-        last = []
-        for append in appends:
-            stored = self.stored(append.topic, append.partition)
-            for entry in append.entries:
-                record = Record(stored.end, WALL, entry.key, entry.value, entry.headers)
-                stored.records.append(record)
-                stored.written.append(record)
-                stored.end += 1
-            last.append(stored.end - 1)
-            stored.end += 1
-        return tuple(last)
-
-    def commit(self, appends: Sequence[Append]) -> tuple[int, ...]:
-        """Make a writer's transaction visible, and note what it sent into the log."""
-        for append in appends:
-            if append.topic == LOG:
-                self.sent += [(append.partition, entry) for entry in append.entries]
-        return self.land(appends)
-
-    def abort(self, appends: Sequence[Append]) -> None:
-        """End a transaction without effect; its records keep their offsets."""
-        for append in appends:
-            self.stored(append.topic, append.partition).end += len(append.entries) + 1
+    def __init__(self, brokers: Brokers) -> None:
+        self.brokers = brokers
+        self.chance = brokers.chance
+        self.delayed: list[SimWriter] = []  # whose request to commit is still on its way
 
     def land_delayed(self) -> None:
-        """One commit that was under way arrives, unless its writer was fenced meanwhile."""
+        """One request to commit arrives, unless its writer was fenced meanwhile."""
         if self.delayed:
-            writer, appends = self.delayed.pop(0)
-            if writer.current:
+            writer = self.delayed.pop(0)
+            if writer.current and writer.id in self.brokers.under_way:
                 self.chance.seen["late commit landed"] += 1
-                self.commit(appends)
-            else:
-                self.abort(appends)
-
-    def compact(self, topic: str, partition: int) -> None:
-        """Keep the newest record of each key, as compaction may at any moment."""
-        stored = self.stored(topic, partition)
-        newest = {record.key: record.offset for record in stored.records}
-        stored.records = [r for r in stored.records if newest[r.key] == r.offset]
-
-    def truncate(self, topic: str, partition: int, before: int) -> None:
-        """Let retention delete what lies before an offset."""
-        stored = self.stored(topic, partition)
-        stored.start = max(stored.start, before)
-        stored.records = [r for r in stored.records if r.offset >= before]
-
-    def make_anew(self) -> None:
-        """Somebody deletes every topic and creates it again; epochs outlive their topics."""
-        self.topics.clear()
-        self.delayed.clear()
-        self.sent.clear()
+                self.brokers.commit(writer.id)
 
     async def fence(self, transactional_id: str) -> SimWriter:
         """Start a writer; the predecessor is fenced."""
         await point()
         self.chance.lose_reply("fence: no reply, before")
         writer = SimWriter(self, transactional_id)
-        if self.fencing == "at start":
-            writer.begin()
+        writer.begin()
         self.chance.lose_reply("fence: no reply, after")
         await point()
         return writer
@@ -113,8 +44,11 @@ class SimLog:
         """Return what the partition holds."""
         await point()
         self.chance.lose_reply("bounds: no reply")
-        stored = self.stored(topic, partition)
-        return Bounds(stored.start, stored.end)
+        stored = self.brokers.stored(topic, partition)
+        end = stored.end
+        if topic == STATE and self.chance.strikes("an end of the past", 0.02):
+            end = self.chance.random.randint(stored.start, end)  # told by a deposed leader
+        return Bounds(stored.start, end)
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, chunk_max: int = 1_000
@@ -125,8 +59,10 @@ class SimLog:
             await point()
             self.chance.lose_reply("read: no reply")
             size = self.chance.random.randint(1, min(chunk_max, 4))
-            stored = self.stored(topic, partition)
-            records = [r for r in stored.records if position <= r.offset < end][:size]
+            stored = self.brokers.stored(topic, partition)
+            if position < stored.start:
+                raise Unavailable("read: the offset is out of range")
+            records = stored.between(position, end)[:size]
             position = records[-1].offset + 1 if records else end
             yield records, position
 
@@ -137,44 +73,66 @@ class SimWriter:
     def __init__(self, log: SimLog, name: str) -> None:
         self.log = log
         self.name = name
-        self.epoch: int | None = None
+        self.id = (name, 0)
 
     def begin(self) -> None:
-        """Fence the predecessor."""
-        self.epoch = self.log.epochs.get(self.name, 0) + 1
-        self.log.epochs[self.name] = self.epoch
+        """Fence the predecessor, and end what it had under way."""
+        brokers = self.log.brokers
+        self.id = (self.name, brokers.supersede(self.name))
+        if self.log.fences:
+            brokers.end_all(self.name)
 
     @property
     def current(self) -> bool:
-        """No newer writer was started under this name."""
-        return self.log.fencing == "never" or self.log.epochs[self.name] == self.epoch
+        """No newer writer was started under this name, and the brokers did not lose patience."""
+        return not self.log.fences or self.log.brokers.epochs[self.name] == self.id[1]
 
-    async def transact(self, appends: Sequence[Append]) -> tuple[int, ...]:
+    async def transact(
+        self, appends: Sequence[Append], *, first: int | None = None
+    ) -> tuple[int, ...]:
         """Append all or nothing, or leave the caller in doubt."""
         await point()
-        log, chance = self.log, self.log.chance
-        if self.epoch is None:
-            self.begin()
-        if not self.current:
-            log.abort(appends)
-            raise Fenced(self.name)
-        if not log.atomic:
-            last: list[int] = []
-            for append in reversed(appends):
-                last += log.commit([append])
+        brokers, chance = self.log.brokers, self.log.chance
+        brokers.finish(self.id)  # a client waits for the markers of its last transaction
+        if not self.log.atomic:
+            return await self._one_by_one(appends)
+        last = []
+        for append in appends:
+            self._check()
+            chance.lose_reply("send: no reply, before")
+            last.append(brokers.send(self.id, append))
+            began = last[-1] - len(append.entries) + 1
+            if append is appends[0] and first is not None and began != first:
+                raise Unavailable("the changelog's end was not the newest one")
+            if chance.strikes("transaction takes long", 0.05):
                 await point()
-            return tuple(reversed(last))
-        if chance.strikes("commit: lost", 0.02):
-            log.abort(appends)
-            raise Unavailable("commit: lost")
+        await point()
+        self._check()
+        if self.id not in brokers.under_way:
+            raise Unavailable("the brokers ended this transaction")
+        chance.lose_reply("commit: lost")
         if chance.strikes("commit: delayed", 0.03):
-            log.delayed.append((self, appends))
+            self.log.delayed.append(self)
             raise Unavailable("commit: delayed")
-        last_offsets = log.commit(appends)
+        brokers.commit(self.id)
         if chance.strikes("commit: done, no reply", 0.03):
             raise Unavailable("commit: done, no reply")
         await point()
-        return last_offsets
+        return tuple(last)
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to give back; an open transaction stays open until somebody fences."""
+
+    def _check(self) -> None:
+        if not self.current:
+            raise Fenced(self.name)
+
+    async def _one_by_one(self, appends: Sequence[Append]) -> tuple[int, ...]:
+        last = []
+        for append in reversed(appends):
+            self._check()
+            last.append(self.log.brokers.send(self.id, append))
+            self.log.brokers.commit(self.id)
+            self.log.brokers.finish(self.id)
+            await point()
+        return tuple(reversed(last))

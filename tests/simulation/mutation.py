@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.simulation.run import run
+from tests.simulation.world import World
+
+SEEDS_MAX = 800
 
 
 def mutated(function: Callable[..., Any], guard: str, instead: str) -> Callable[..., Any]:
@@ -27,3 +34,24 @@ def mutated(function: Callable[..., Any], guard: str, instead: str) -> Callable[
     made: dict[str, Callable[..., Any]] = {}
     exec(code, function.__globals__, made)  # noqa: S102  # the product's own text
     return made[function.__name__]
+
+
+def failing_seed(change: Callable[[World], None] | None = None) -> int | None:
+    """Return the first seed that fails."""
+    return next((seed for seed in range(SEEDS_MAX) if run(seed, change).failures), None)
+
+
+class Guard(NamedTuple):
+    """A piece of the text of `function`, which `owners` hold, and what stands there instead."""
+
+    owners: Sequence[Any]
+    function: str
+    text: str
+    instead: str
+
+
+def take_away(monkeypatch: pytest.MonkeyPatch, guard: Guard) -> None:
+    """Put the weakened function in the place of the right one, until the test ends."""
+    for owner in guard.owners:
+        weakened = mutated(getattr(owner, guard.function), guard.text, guard.instead)
+        monkeypatch.setattr(owner, guard.function, weakened)

@@ -14,13 +14,13 @@ import msgspec
 from models import events
 from models.customer import pack, unpack
 from models.decisions import AnyDecision
-from models.errors import Reason
-from rules.eras import Era, EraRecord, succeed
+from models.errors import BadRulebook, Reason
+from rules.eras import Era, EraRecord, begins, succeed
 from rules.merger import onward
 from rules.reduce import Reducer, Reduction
-from streams.batch import MARK_HEADER
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry, Record
+from streams.marks import MARK_HEADER
 from tests.simulation.history import PARTITION, PARTITIONS
 
 APP = "sim"
@@ -90,7 +90,7 @@ class _Oracle:
                 | events.RatesSet()
                 | events.EngineRaised()
             ):
-                self._begin(event)
+                self._begin(record, event)
             case _:
                 self._conclude(record, event)
 
@@ -104,9 +104,13 @@ class _Oracle:
                 self._say(key, decided)
         return Truth(self.states, self.said, self.set_aside, self.sent, self.now)
 
-    def _begin(self, change: events.EraEvent) -> None:
-        if self.era is None or change.number > self.era.number:
-            self.era = succeed(self.era, change, self.now)
+    def _begin(self, record: Record, change: events.EraEvent) -> None:
+        if begins(self.era, change):
+            try:
+                self.era = succeed(self.era, change, self.now)
+            except BadRulebook:
+                self.set_aside.append((record.offset, Reason.REFUSED))
+                return
             before = [] if self.now is None else self.reducer.eras
             self.reducer.eras = [*before, Era(self.era)]
 

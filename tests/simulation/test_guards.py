@@ -6,7 +6,6 @@ services where the guarantee is theirs, and a piece of the product's text where 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,43 +14,22 @@ import msgspec
 import pytest
 
 from streams import batch, partition, takeover
+from streams.marks import Marks
 from streams.partition import Partition
 from streams.store.memory import MemoryStore
 from streams.takeover import TakeOver
 from tests.simulation.chance import point
-from tests.simulation.mutation import mutated
-from tests.simulation.run import World, run
+from tests.simulation.mutation import Guard, failing_seed, take_away
+from tests.simulation.world import World
 
 pytestmark = pytest.mark.long
 
-SEEDS_MAX = 800
 DUEL_STEPS = 5_000
-
-
-def failing_seed(change: Callable[[World], None] | None = None) -> int | None:
-    """Return the first seed that fails."""
-    return next((seed for seed in range(SEEDS_MAX) if run(seed, change).failures), None)
-
-
-class Guard(NamedTuple):
-    """A piece of the text of `function`, which `owners` hold, and what stands there instead."""
-
-    owners: Sequence[Any]
-    function: str
-    text: str
-    instead: str
-
-
-def take_away(monkeypatch: pytest.MonkeyPatch, guard: Guard) -> None:
-    for owner in guard.owners:
-        weakened = mutated(getattr(owner, guard.function), guard.text, guard.instead)
-        monkeypatch.setattr(owner, guard.function, weakened)
 
 
 SERVICES: dict[str, tuple[str, str, object]] = {
     "a transaction is visible as a whole": ("log", "atomic", False),
-    "a take-over fences the predecessor": ("log", "fencing", "never"),
-    "it does so before the changelog is read": ("log", "fencing", "at first write"),
+    "a take-over fences the predecessor": ("log", "fences", False),
     "owner and meta change in one call": ("store", "atomic_claim", False),
     "the store is written on condition of the offset": ("store", "offset_checked", False),
 }
@@ -76,7 +54,7 @@ BATCH = {
     "an unknown outcome ends the writer": Guard(
         [Partition],
         "_committed",
-        "last = (await held.writer.transact(appends))[0]",
+        "last = (await held.writer.transact(appends, first=held.append_at))[0]",
         """last = None
         while last is None:
             try:
@@ -85,6 +63,9 @@ BATCH = {
                 raise
             except Doubt:
                 continue""".replace("\n    ", "\n"),
+    ),
+    "a transaction begins where the changelog was thought to end": Guard(
+        [Partition], "_committed", "first=held.append_at", "first=None"
     ),
     "a view must have the owner and the offset that we left": Guard(
         [partition, takeover],
@@ -126,7 +107,7 @@ BATCH = {
         [batch._Run], "_about_customer", "state is not None and state.moved_to is not None", "False"
     ),
     "source marks drop what ingress sent twice": Guard(
-        [batch._Run], "_repeated", "return True", "continue"
+        [Marks], "repeated", "return True", "continue"
     ),
 }
 

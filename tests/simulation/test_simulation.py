@@ -7,8 +7,9 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from tests.simulation.judge import judge
-from tests.simulation.run import Verdict, World, play, run
+from tests.simulation.fates import FATES
+from tests.simulation.run import Verdict, play, run
+from tests.simulation.world import World
 
 FAST_SEEDS = 80
 LONG_SEEDS = 1_000
@@ -23,6 +24,13 @@ BRANCHES = {
     ),
     *(f"{call}: no reply" for call in ("bounds", "read", "view", "due", "scan")),
     *("not a member", "log truncated", "topics made anew"),
+    *("markers come later", "transaction takes long", "transaction expired"),
+    *("another partition's transaction", "abort of another"),
+    *("fail over", "spoke to a deposed server", "apply: broken off", "wipe: broken off"),
+    *(f"{call}: out of memory" for call in ("claim", "wipe", "apply")),
+    *("halt: wrong number of partitions", *(f"halt: {fate}" for fate in FATES)),
+    *("deliver: broken off", "late delivery landed", "source replayed", "source truncated"),
+    *("clock goes on", "clock held by clock", "tick in doubt", "halt: too much is refused"),
     *("take-over", "take-over, wiped", "records restored"),
     *("batch of records", "batch of timers", "timers"),
     *(f"doubt: {error}" for error in ("Doubt", "Fenced", "GeneratorExit", "Spoilt", "Unavailable")),
@@ -58,9 +66,9 @@ def test_a_seed_is_a_whole_history() -> None:
         steps = [play(world) for world in (first, second)]
         assert steps[0] == steps[1]
         assert first.chance.seen == second.chance.seen
-        assert first.log.topics == second.log.topics
-        assert first.store.inner.snapshot(0) == second.store.inner.snapshot(0)
-        assert judge(first.log, first.store.inner.snapshot(0), first.random) == []
+        assert first.brokers.topics == second.brokers.topics
+        assert first.store.primary.snapshot(0) == second.store.primary.snapshot(0)
+        assert first.judged() == []
 
 
 def _verdicts(seeds: range) -> list[Verdict]:

@@ -16,10 +16,11 @@ from models.errors import Reason
 from rules.admission import ATTRIBUTE_BYTES_MAX
 from rules.eras import ERAS_MAX
 from rules.reduce import Reducer, Reduction
-from streams.batch import EVENT_BYTES_MAX, MARK_HEADER, Batch, Result, state_digest
+from streams.batch import EVENT_BYTES_MAX, Batch, Result, state_digest
 from streams.jobs.replay import Replay
 from streams.ledger import START, Ledger
 from streams.log.port import Record
+from streams.marks import MARK_HEADER
 from streams.store import keys
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CHANGED
 from tests.rules.driving import activation, book
@@ -166,7 +167,7 @@ def test_eras_wait_until_those_before_are_done_with() -> None:
     ]
     result = computed(TICK, *eras, BOOK._replace(offset=90))
     assert result.taken == 1 + ERAS_MAX + 1  # the older one at the end has no effect
-    following = record(91, None, events.encode(activation(50, book(50))))
+    following = record(91, None, events.encode(activation(50, book(50))), "control#1/0:50")
     waiting = computed(following, ledger=result.ledger)
     assert waiting.taken == 0
     assert waiting.ledger.position.next == 91

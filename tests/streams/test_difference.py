@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from rules import catalog
 from rules.compiler.compile import compile_book
 from rules.language.entries import Rulebook
-from streams.commands.changing import read_history
-from streams.commands.ruling import activation
-from streams.jobs.difference import Change, differences
+from streams.commands.changing import diff, read_history
+from streams.commands.common import CommandFailed
+from streams.commands.ruling import activation, has_places
+from streams.jobs.difference import Change, differences, unplaced
+from streams.jobs.in_force import in_force
 from streams.log.memory import MemoryLog
 from streams.log.port import Append, Entry
 from streams.topics import CONTROL
@@ -164,3 +167,74 @@ async def test_history_lists_what_came_into_force_and_who_did_it() -> None:
     refused = next(p for p in past if not p.by)
     assert (refused.number, refused.what) == (3, "refused")
     assert [p.number for p in await read_history(log, CONTROL, 1)] == [4]
+
+
+def test_a_dimension_that_is_dropped_is_told() -> None:
+    start, end = TEXT.index("dimensions:"), TEXT.index("tiers:")
+    (change,) = differences(source(TEXT), source(TEXT[:start] + TEXT[end:]))
+    assert (change.section, change.name, change.kind) == ("dimensions", "habit", "removed")
+    assert change.old is not None
+    assert "category active: when orders(days=90) >= few" in change.old
+
+
+@pytest.mark.parametrize(
+    ("swaps", "lost"),
+    [
+        ([], []),
+        ([("{name: gold,", "{name: golden,"), ("'gold'", "'golden'")], ["the tier `gold`"]),
+        ([("{name: gold,", "{name: golden, was: [gold],"), ("'gold'", "'golden'")], []),
+        ([("{name: active,", "{name: busy,")], ["the category `active` of `habit`"]),
+        ([("{name: active,", "{name: busy, was: [active],")], []),
+        ([("habit:", "custom:")], []),  # the dimension itself is gone
+        (
+            [("habit:", "custom:\n    was: [habit]"), ("{name: quiet,", "{name: still,")],
+            ["the category `quiet` of `habit`"],
+        ),
+    ],
+)
+def test_customers_need_a_place(swaps: list[tuple[str, str]], lost: list[str]) -> None:
+    text = TEXT
+    for old, new in swaps:
+        assert old in text
+        text = text.replace(old, new)
+    assert unplaced(source(TEXT), source(text)) == lost
+
+
+def test_a_rulebook_that_leaves_customers_without_a_place_is_not_activated() -> None:
+    before = compile_book(TEXT)
+    without = TEXT.replace("{name: gold,", "{name: best,").replace("'gold'", "'best'")
+    with pytest.raises(CommandFailed, match=r"shop 1 .* the tier `gold`.* `was: \[silver\]`"):
+        has_places(before, compile_book(without))
+    has_places(before, before)
+    has_places(None, before)
+
+
+async def test_in_force_is_what_was_activated_last() -> None:
+    log, book = MemoryLog(lambda: 1_700_000_000), compile_book(TEXT)
+    assert await in_force(log, CONTROL) is None
+    later = TEXT.replace("version: 1", "version: 2")
+    released = {"event": "clock.released", "source": "x", "ends": {"0": 1}, "by": "o", "reason": ""}
+    values = [
+        activation(TEXT, book, by="kim"),
+        activation(later, compile_book(later), by="kim"),
+        activation(TEXT.replace("orders(", "ordres("), book, by="refused"),
+        *[json.dumps(released).encode()] * 1_200,
+    ]
+    log.append(Append(CONTROL, 0, [Entry(None, value) for value in values]))
+    found = await in_force(log, CONTROL)
+    assert found is not None
+    assert found.version == 2
+
+
+def test_a_difference_that_activation_refuses_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(TEXT, encoding="utf-8")
+    new.write_text(TEXT.replace("{name: active,", "{name: busy,"), encoding="utf-8")
+    diff(old, new)
+    shown = capsys.readouterr().out
+    assert (
+        "activation would be refused: the category `active` of `habit` is gone, "
+        "and no `was:` takes its place"
+    ) in shown

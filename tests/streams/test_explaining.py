@@ -39,7 +39,7 @@ def place(*more: Entry) -> Place:
 
 async def found(made: Place, days: int) -> Found:
     seen = await as_of(made.log, "test", 1, "anna", START + days * DAY_S)
-    return Found("anna", seen.partition, seen.position, seen.state, seen.era)
+    return Found("anna", seen.partition, seen.position, seen.state, seen.era, seen.history)
 
 
 async def said(days: int, capsys: pytest.CaptureFixture[str]) -> str:
@@ -57,6 +57,24 @@ async def test_tiers_dimensions_and_what_is_missing_are_told(
     assert "orders(days=9) 2 >= 2" in shown
     assert "buyer: active" in shown
     assert "For gold is missing: spend (days 14, missing EUR 98.00)" in shown
+
+
+async def test_the_events_behind_a_fact_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = (await said(2, capsys)).splitlines()
+    at = next(i for i, line in enumerate(shown) if "orders(days=9) 2 >= 2" in line)
+    assert [line.strip("│├└─ ") for line in shown[at + 1 : at + 3]] == [
+        f"{rfc3339(START - 60)} purchase e1, EUR 1.00",
+        f"{rfc3339(START + DAY_S - 60)} purchase e2, EUR 1.00",
+    ]
+
+
+async def test_of_many_events_the_newest_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    many = [purchase(n, occurred_at=START + DAY_S + n) for n in range(10, 18)]
+    say(await found(place(*many), 3), "test")
+    shown = capsys.readouterr().out
+    assert "earlier ones, left out here" in shown
+    assert "purchase e17, " in shown
+    assert "purchase e12, " not in shown
 
 
 async def test_what_comes_by_itself_is_told_with_its_day(
@@ -118,3 +136,27 @@ async def test_before_the_first_rulebook_it_is_said_what_to_do() -> None:
     made.append(purchase(1, occurred_at=START - 60), tick(START), tick(START + 9 * DAY_S))
     with pytest.raises(CommandFailed, match="rules activate FILE"):
         say(await found(made, 1), "test")
+
+
+async def test_points_that_are_open_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    text = BOOK.replace(
+        "dimensions:",
+        "scores:\n  worth: [{points: 2, if: orders(days=9) > 1}, {points: 1, if: refunds() > 0}]\n"
+        "dimensions:",
+    ).replace("qualify: spend(days=14) >= much_spend", "qualify: score.worth >= all_points")
+    text = text.replace(
+        "parameters:", "parameters:\n  all_points: {value: 3, unit: score, why: all of them}"
+    )
+    made = Place()
+    made.append(
+        tick(START),
+        Entry(None, events.encode(activation(0, text))),
+        *(purchase(n, occurred_at=START - 60) for n in (1, 2)),
+        tick(START + 9 * DAY_S),
+    )
+    say(await found(made, 1), "test")
+    shown = capsys.readouterr().out
+    assert (
+        "For gold is missing: score.worth (missing 1), with points open: "
+        "1 for refunds (missing EUR 0.01)"
+    ) in shown

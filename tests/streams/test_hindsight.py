@@ -127,3 +127,17 @@ async def test_what_is_said_to_come_by_itself_comes() -> None:
     reducer.eras = [then.era]
     reducer.catch_up("anna", then.state, NOW + 365 * DAY_S, said)
     assert ahead.changes == said[: len(ahead.changes)]
+
+
+async def test_her_history_is_what_was_accepted_of_her() -> None:
+    late = START - 60 * DAY_S
+    place = placed([
+        *story(),
+        purchase(1, net_amount_minor=15_000, occurred_at=START - 9),  # a repeat
+        purchase(5, net_amount_minor=9_000, occurred_at=late),  # too late
+        purchase(6, net_amount_minor=9_000, occurred_at=NOW),
+    ])  # fmt: skip
+    seen = await as_of(place.log, "test", 1, "anna", NOW)
+    assert [event.event_id for event in seen.history] == ["e1", "e3", "e6"]
+    before = await as_of(place.log, "test", 1, "anna", START + DAY_S - 1)
+    assert [event.event_id for event in before.history] == ["e1"]

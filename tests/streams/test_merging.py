@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from models import events
 from models.customer import CustomerState, unpack
 from models.errors import Reason
-from streams.batch import MARK_HEADER
 from streams.jobs.replay import Replay
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry, Record
+from streams.marks import MARK_HEADER
 from tests.rules.driving import activation, book
 
 NOW = 1_730_000_000

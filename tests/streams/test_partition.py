@@ -44,6 +44,9 @@ class Told:
         assert (partition, seconds) == (0, 0)
         assert records + len(outputs) >= 0
 
+    def published(self, outputs: Mapping[str, Sequence[Entry]]) -> None:
+        assert all(outputs.values())
+
     def dead_letters(self, partition: int, reasons: Sequence[Reason]) -> None:
         assert partition == 0
         self.letters += reasons

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import msgspec
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from models import events
+from models.customer import pack
 from rules.compiler.compile import compile_book
+from rules.eras import succeed
 from streams.commands.previewing import described, say
 from streams.jobs.census import NothingToPreview, based, census
-from streams.jobs.preview import Basis, Preview, RulesChanged, Tally
+from streams.jobs.preview import Basis, Preview, RulesChanged
+from streams.jobs.tally import Tally
 from streams.log.port import Entry
 from streams.partition import Partition
 from streams.store import keys
 from streams.topics import OUTPUTS, TIER_CURRENT
 from tests.rules.driving import GOLD, SILVER, activation, book
+from tests.rules.laws import Pair, lived, pairs
+from tests.rules.strategies import NOW as CLOCK
 from tests.streams.test_partition import NOW, Place, purchase
 
 DAY_S = 86_400
@@ -72,6 +81,7 @@ async def test_what_is_previewed_is_what_an_activation_says() -> None:
     await rested(place)
     assert tally.outputs == await published(place) - before
     assert (tally.customers, tally.told) == (4, 1)
+    assert tally.soon == {"tier": 1}  # bert came to gold two days ago
     ways = {way: sorted(cell.sample) for way, cell in tally.matrices["tier"].items()}
     assert ways.pop(("gold", "silver")) == ["bert"]
     assert ways == {("silver", "silver"): ["anna"], ("gold", "gold"): ["carl", "dora"]}
@@ -127,6 +137,35 @@ async def test_pages_add_up_to_the_whole() -> None:
     assert described(added) == described(whole)
 
 
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
+@given(st.lists(pairs(), min_size=2, max_size=4), st.sampled_from((0.5, 1, 2)))
+def test_customers_of_whom_nothing_is_said_need_no_seating(
+    lives: list[Pair], factor: float
+) -> None:
+    """Asked first or seated each: the same is counted, whatever the rulebook is."""
+    text = lives[0].text.replace("on_activation: true", "on_activation: false")
+    states = [
+        (b"%d" % number, pack(lived(replace(life, text=text)).known))
+        for number, life in enumerate(lives)
+        if life.history
+    ]
+    era = succeed(None, activation(0, text), None)
+    basis = Basis("test", CLOCK, CLOCK, (era,), dearer(text, factor), 3)
+    asked, seated = Preview(basis), Preview(basis)
+    seated._alike = False
+    assert asked._alike
+    assert described(asked.take(states)) == described(seated.take(states))
+
+
+def dearer(text: str, factor: float) -> str:
+    """Return a rulebook whose bounds in money are others."""
+    rulebook = yaml.safe_load(text)
+    for parameter in rulebook["parameters"].values():
+        if parameter["unit"] == "GBP":
+            parameter["value"] *= factor
+    return yaml.safe_dump(rulebook, sort_keys=False)
+
+
 async def test_matrices_stand_in_the_order_of_the_rulebook(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -139,6 +178,7 @@ async def test_matrices_stand_in_the_order_of_the_rulebook(
     assert rows == [["silver", "1", ""], ["gold", "1", "2"]]
     assert "  gold → silver: such as bert\n" in shown
     assert "Nobody moves in: churn.risk, buyer\n" in shown
+    assert "1 leave their tier less than 30 days after they came to it\n" in shown
     assert "Subscribers would get 2 outputs about 1 customers:" in shown
 
 

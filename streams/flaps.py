@@ -1,0 +1,139 @@
+"""Flaps: customers who come back to a category soon after they left it, as rules on an edge do.
+
+Somebody who loses a tier and has it again within `FLAP_DAYS` has flapped, and so has somebody who
+wins one and loses it again; hysteresis, grace or a minimum stay are what helps. Flaps are found in
+what was published, by the log's clock, so they cost the state nothing. A process remembers the last
+moves of a bounded number of customers, so after a restart it counts too few for a while, never too
+many. What a new rulebook, a merge, an override or a late event moves is no flap, and neither is
+coming back from it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+import msgspec
+
+from models.calendar import DAY_S
+from models.decisions import TierReason
+from streams.log.port import Entry
+from streams.topics import CHURN_RISK, SEGMENT_CHANGED, TIER_CHANGED
+
+FLAP_DAYS = 30
+MOVES_MAX = 50_000  # remembered by one process: some ten megabytes
+
+_BY_RULE: set[TierReason] = {"qualified", "keep_failed", "grace_ended", "review", "refund"}
+
+
+class _Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What every output says that matters here."""
+
+    customer_id: str
+    occurred_at: str
+    origin: str = "live"
+
+
+class _Ranks(msgspec.Struct, frozen=True):
+    from_: int | None = msgspec.field(name="from")
+    to: int | None
+
+
+class _Tier(_Told, frozen=True, kw_only=True):
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+    rank: _Ranks
+    reason: TierReason
+
+
+class _Segment(_Told, frozen=True, kw_only=True):
+    dimension: str
+    kind: str
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+class _Risk(_Told, frozen=True, kw_only=True):
+    from_band: str | None
+    to_band: str
+
+
+_tier = msgspec.json.Decoder(_Tier).decode
+_segment = msgspec.json.Decoder(_Segment).decode
+_risk = msgspec.json.Decoder(_Risk).decode
+
+
+class Move(NamedTuple):
+    """A customer leaves one category of a rule for another; None: it is not about one."""
+
+    customer: str
+    rule: str
+    left: str | None
+    entered: str | None
+    at: int  # seconds
+    by_rule: bool
+
+
+class Flaps:
+    """Finds flaps among published outputs; they come in the order of each customer's history."""
+
+    def __init__(self) -> None:
+        self._left: dict[tuple[str, str, str], int] = {}
+
+    def take(self, moves: Iterable[Move]) -> Counter[str]:
+        """Return how many flaps there are among the next moves, by rule."""
+        found: Counter[str] = Counter()
+        for customer, rule, left, entered, at, by_rule in moves:
+            left_at = self._left.pop((customer, rule, entered or ""), None)
+            if by_rule and left_at is not None and at - left_at < FLAP_DAYS * DAY_S:
+                found[rule] += 1
+            if left is not None:
+                key = customer, rule, left
+                self._left.pop(key, None)  # so that the newest moves stand last
+                if by_rule:
+                    self._left[key] = at
+        for key in [*islice(self._left, max(0, len(self._left) - MOVES_MAX))]:
+            del self._left[key]
+        return found
+
+
+def moves(published: Mapping[str, Sequence[Entry]]) -> Iterator[Move]:
+    """Yield the moves between categories in outputs, by topic (without prefix)."""
+    for entry in published.get(TIER_CHANGED, ()):
+        yield from _between_tiers(_tier(entry.value or b""))
+    for entry in published.get(SEGMENT_CHANGED, ()):
+        yield from _between_categories(_segment(entry.value or b""))
+    for entry in published.get(CHURN_RISK, ()):
+        said = _risk(entry.value or b"")
+        if said.from_band is not None and said.from_band != said.to_band:
+            yield _moved(said, "churn", said.from_band, said.to_band)
+
+
+def _between_tiers(said: _Tier) -> Iterator[Move]:
+    """Yield the move between two tiers: it is the higher one's rule that she is on the edge of."""
+    ranks = said.rank.from_, said.rank.to
+    if said.from_ is not None and said.to is not None and None not in ranks:
+        higher = said.from_ if (ranks[0] or 0) > (ranks[1] or 0) else said.to
+        move = _moved(said, f"tiers.{higher}", said.from_, said.to)
+        yield move._replace(by_rule=move.by_rule and said.reason in _BY_RULE)
+
+
+def _between_categories(said: _Segment) -> Iterator[Move]:
+    rule = f"dimensions.{said.dimension}"
+    if said.kind == "single":
+        yield _moved(said, rule, said.from_, said.to)
+        return
+    for name in said.removed:
+        yield _moved(said, rule, name, None)
+    for name in said.added:
+        yield _moved(said, rule, None, name)
+
+
+def _moved(said: _Told, rule: str, left: str | None, entered: str | None) -> Move:
+    at = int(datetime.fromisoformat(said.occurred_at).timestamp())
+    return Move(said.customer_id, rule, left, entered, at, said.origin == "live")

@@ -1,0 +1,89 @@
+"""A long run with faults of every kind mixed, while two workers are watched that never die."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from statistics import linear_regression, mean
+from time import monotonic
+from typing import TypeAlias
+
+from streams.settings import Role
+from tests.faults.on_brokers import kill_broker
+from tests.faults.on_network import cut_off_store, slow_down
+from tests.faults.on_store import (
+    empty_store,
+    fail_over_store,
+    fill_disk,
+    fill_memory,
+    flush_store,
+    kill_store,
+    set_back_store,
+)
+from tests.faults.on_workers import rebalance
+from tests.faults.row import CUSTOMERS, INGRESS
+from tests.faults.scene import Scene
+from tests.faults.workers import Worker
+
+_Samples: TypeAlias = dict[tuple[Role, int], list[tuple[float, int]]]
+
+_MINUTE_S, _HOUR_S = 60.0, 3_600.0
+_SAMPLE_EVERY_S = 2.0
+_WARM_UP_SHARE = 1 / 3
+_GENTLE = (
+    rebalance,
+    kill_broker,
+    flush_store,
+    kill_store,
+    empty_store,
+    set_back_store,
+    fail_over_store,
+    fill_memory,
+    fill_disk,
+    cut_off_store,
+    slow_down,
+)
+"""Those that leave the two first workers alive."""
+
+
+async def soak(scene: Scene, times: int) -> None:
+    """Faults of every kind for so many minutes, then some calm; nothing lags, nothing grows."""
+    ends_s = monotonic() + times * _MINUTE_S
+    watched = [scene.workers[CUSTOMERS], scene.workers[INGRESS]]
+    samples: _Samples = {}
+    watching = asyncio.create_task(_watched(watched, samples))
+    try:
+        while monotonic() < ends_s:
+            fault = scene.chance.choice(_GENTLE)
+            scene.told(f"{max(0.0, ends_s - monotonic()):.0f} s left: {fault.__name__}")
+            await fault(scene, 1)
+            await scene.under_way(times / 3)  # the longer the soak, the calmer
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
+    for role in (Role.CUSTOMERS, Role.INGRESS):
+        longest = max((series for (of, _), series in samples.items() if of is role), key=len)
+        scene.figures[f"{role}_memory_mb"] = round(longest[-1][1] / 1e6, 1)
+        scene.figures[f"{role}_growth_percent_h"] = round(100 * growth(longest), 2)
+
+
+def growth(samples: Sequence[tuple[float, int]]) -> float:
+    """Return by which share memory grows in an hour, by the line through what follows warm-up.
+
+    `samples`: seconds and bytes, in order.
+    """
+    warm = samples[int(len(samples) * _WARM_UP_SHARE) :]
+    times, sizes = zip(*warm, strict=True)
+    slope, _ = linear_regression(times, sizes)
+    share: float = slope * _HOUR_S / mean(sizes)
+    return share
+
+
+async def _watched(workers: Sequence[Worker], samples: _Samples) -> None:
+    """Note memory by process: a worker that had to be restarted begins anew."""
+    while True:
+        for worker in workers:
+            if worker.is_alive:
+                series = samples.setdefault((worker.role, worker.pid), [])
+                series.append((monotonic(), worker.memory_bytes))
+        await asyncio.sleep(_SAMPLE_EVERY_S)

@@ -1,0 +1,61 @@
+"""The table itself: its doses, how they are dealt out, and what is measured beside the verdict."""
+
+from collections import Counter
+from itertools import chain
+
+import pytest
+
+from tests.faults.__main__ import SHARED_MAX, deployments
+from tests.faults.findings import Findings
+from tests.faults.pulse import Pulse
+from tests.faults.rows import ROWS, Row
+from tests.faults.run import Outcome
+from tests.faults.soak import growth
+
+HOUR_S = 3_600
+
+
+def test_rows_have_names_of_their_own_and_a_quick_dose_below_the_full_one() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS)
+    assert all(0 < row.quick < row.full for row in ROWS)
+
+
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_every_dose_is_given_whole(is_quick: bool) -> None:  # noqa: FBT001
+    given: Counter[str] = Counter()
+    for row, times in chain.from_iterable(deployments(ROWS, is_quick=is_quick)):
+        given[row.name] += times
+    assert given == {row.name: row.quick if is_quick else row.full for row in ROWS}
+
+
+def test_a_quick_dose_shares_deployments_and_a_full_one_does_not() -> None:
+    quick, full = ([*deployments(ROWS, is_quick=each)] for each in (True, False))
+    assert max(map(len, quick)) == SHARED_MAX
+    assert all(len(doses) == 1 for doses in quick if any(row.is_alone for row, _ in doses))
+    assert all(len(doses) == 1 and times <= row.portion for doses in full for row, times in doses)
+
+
+def outcome(row: Row, resumed_s: list[float], lost: int) -> Outcome:
+    return Outcome(row, runs=2, findings=Findings(lost=lost), resumed_s=resumed_s)
+
+
+def test_outcomes_of_portions_add_up() -> None:
+    whole = outcome(ROWS[0], [float(n) for n in range(1, 20)], lost=1)
+    whole.add(outcome(ROWS[0], [40.0], lost=2))
+    line = whole.line()
+    assert (line["runs"], line["lost"], line["resume_p95_s"]) == (4, 3, 19.0)
+    assert Outcome(ROWS[0], runs=0).resume_p95_s is None
+
+
+def test_the_pulse_notes_how_long_each_partition_stood_still() -> None:
+    place, other = ("state", 0), ("state", 1)
+    pulse = Pulse()
+    for now_s, end, other_end in ((0, 5, 1), (2, 5, 2), (3, 6, 3), (3.1, 7, 4), (7.1, 8, 4)):
+        pulse.note({place: end, other: other_end}, now_s)
+    assert pulse.stood_still_s == pytest.approx([2, 3, 1, 4])
+
+
+def test_growth_is_that_of_the_line_after_warm_up() -> None:
+    warming = [(float(n), 10 * n) for n in range(50)]
+    warm = [(float(n), 1_000 + (n - 100)) for n in range(50, 151)]
+    assert growth(warming + warm) == pytest.approx(HOUR_S / 1_000, rel=0.01)

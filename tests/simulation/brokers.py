@@ -1,0 +1,194 @@
+"""The brokers: partitions, transactions in all their states, and what time does to them.
+
+A transaction draws its offsets when its records are sent, is decided by one request, and becomes
+visible partition by partition, as its markers are written. Until then nothing above its first
+record can be read (the last stable offset). What is never decided is ended by whoever fences its
+writer, or by the brokers themselves once it takes too long.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from streams.log.port import Append, Entry, Record
+from streams.topics import LOG
+from tests.simulation.chance import Chance
+
+WALL = 20_100 * 86_400  # when a history begins: later than everything that its events tell of
+
+_OFFSET = attrgetter("offset")
+
+
+@dataclass(slots=True)
+class Stored:
+    """One partition of one topic: committed records by offset; markers and aborts leave gaps.
+
+    `written` keeps what retention and compaction took from `records`: the oracle forgets nothing.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    written: list[Record] = field(default_factory=list)
+    start: int = 0
+    next: int = 0  # the offset that the next record draws
+    open: list[int] = field(default_factory=list)  # where transactions without a marker begin
+
+    @property
+    def end(self) -> int:
+        """The last stable offset: nothing at or above it can be read yet."""
+        return min(self.open) if self.open else self.next
+
+    def between(self, start: int, end: int) -> list[Record]:
+        """Return the records of a range of offsets."""
+        records = self.records
+        return records[
+            bisect_left(records, start, key=_OFFSET) : bisect_left(records, end, key=_OFFSET)
+        ]
+
+    def draw(self, entries: Sequence[Entry], at: int) -> list[Record]:
+        """Give entries their offsets and the append time; nobody can read them yet."""
+        first = self.next
+        self.next += len(entries)
+        return [
+            Record(offset, at, entry.key, entry.value, entry.headers)
+            for offset, entry in enumerate(entries, first)
+        ]
+
+    def add(self, drawn: Sequence[Record]) -> None:
+        """Make drawn records part of the log; later ones may have come before them."""
+        for records in (self.records, self.written):
+            in_order = not records or records[-1].offset < drawn[0].offset
+            records.extend(drawn)
+            if not in_order:
+                records.sort(key=_OFFSET)
+
+
+@dataclass(eq=False, slots=True)
+class Transaction:
+    """What one writer sent since its last commit; `parts` still need a marker."""
+
+    parts: list[tuple[Stored, list[Record]]] = field(default_factory=list)
+    sent: list[tuple[int, Entry]] = field(default_factory=list)  # into the log, by partition
+    decided: bool = False
+
+
+class Brokers:
+    """Every partition and every transaction; `epochs` say who the newest writer of a name is."""
+
+    def __init__(self, chance: Chance) -> None:
+        self.chance = chance
+        self.now = WALL
+        self.topics: dict[tuple[str, int], Stored] = {}
+        self.epochs: dict[str, int] = {}
+        self.under_way: dict[tuple[str, int], Transaction] = {}  # by writer and epoch
+        self.sent: defaultdict[str, list[tuple[int, Entry]]] = defaultdict(list)
+        """What the committed transactions of each name sent into the log, with the partition."""
+
+    def stored(self, topic: str, partition: int) -> Stored:
+        """Return a partition of a topic, which exists as soon as it is named."""
+        found = self.topics.get((topic, partition))
+        if found is None:
+            found = self.topics[topic, partition] = Stored()
+        return found
+
+    def append(self, append: Append) -> int:
+        """Append without a transaction; return the first record's offset."""
+        stored = self.stored(append.topic, append.partition)
+        drawn = stored.draw(append.entries, self.now)
+        stored.add(drawn)
+        return drawn[0].offset
+
+    def send(self, writer: tuple[str, int], append: Append) -> int:
+        """Send entries as part of a writer's transaction; return the offset of the last."""
+        transaction = self.under_way.setdefault(writer, Transaction())
+        stored = self.stored(append.topic, append.partition)
+        drawn = stored.draw(append.entries, self.now)
+        stored.open.append(drawn[0].offset)
+        transaction.parts.append((stored, drawn))
+        if append.topic == LOG:
+            transaction.sent += [(append.partition, entry) for entry in append.entries]
+        return drawn[-1].offset
+
+    def commit(self, writer: tuple[str, int]) -> None:
+        """Decide a transaction; its markers are written now, or a while later one by one."""
+        transaction = self.under_way[writer]
+        transaction.decided = True
+        self.sent[writer[0]] += transaction.sent
+        if not self.chance.strikes("markers come later", 0.15):
+            self.finish(writer)
+
+    def finish(self, writer: tuple[str, int]) -> None:
+        """Write what is missing of a decided transaction's markers."""
+        transaction = self.under_way.get(writer)
+        if transaction is not None and transaction.decided:
+            del self.under_way[writer]
+            for stored, drawn in transaction.parts:
+                _mark(stored, drawn, committed=True)
+
+    def end(self, writer: tuple[str, int]) -> None:
+        """Let a transaction be over: finish it where it was decided, abort it where it was not."""
+        self.finish(writer)
+        transaction = self.under_way.pop(writer, None)
+        if transaction is not None:
+            for stored, drawn in transaction.parts:
+                _mark(stored, drawn, committed=False)
+
+    def supersede(self, name: str) -> int:
+        """Begin a new epoch of a writer's name; return it."""
+        self.epochs[name] = self.epochs.get(name, 0) + 1
+        return self.epochs[name]
+
+    def end_all(self, name: str) -> None:
+        """End whatever transactions were begun under a name."""
+        for writer in [writer for writer in self.under_way if writer[0] == name]:
+            self.end(writer)
+
+    def end_everything(self) -> None:
+        """End all transactions."""
+        for writer in list(self.under_way):
+            self.end(writer)
+
+    def write_a_marker(self) -> None:
+        """Write one of the markers that are outstanding."""
+        decided = [t for t in self.under_way.values() if t.decided and t.parts]
+        if decided:
+            parts = self.chance.random.choice(decided).parts
+            _mark(*parts.pop(self.chance.random.randrange(len(parts))), committed=True)
+
+    def expire(self) -> None:
+        """Abort a transaction that takes too long; its writer may not go on."""
+        for name, epoch in [writer for writer, t in self.under_way.items() if not t.decided][:1]:
+            self.chance.seen["transaction expired"] += 1
+            if self.epochs.get(name) == epoch:
+                self.supersede(name)
+            self.end((name, epoch))
+
+    def compact(self, topic: str, partition: int) -> None:
+        """Keep the newest record of each key below the last stable offset."""
+        stored = self.stored(topic, partition)
+        end = stored.end
+        newest = {record.key: record.offset for record in stored.records if record.offset < end}
+        stored.records = [r for r in stored.records if r.offset >= end or newest[r.key] == r.offset]
+
+    def truncate(self, topic: str, partition: int, before: int) -> None:
+        """Let retention delete what lies before an offset."""
+        stored = self.stored(topic, partition)
+        stored.start = max(stored.start, min(before, stored.end))
+        stored.records = stored.between(stored.start, stored.next)
+
+    def make_anew(self) -> None:
+        """Somebody deletes every topic and creates it again; epochs outlive their topics."""
+        self.topics.clear()
+        self.under_way.clear()
+        self.sent.clear()
+
+
+def _mark(stored: Stored, drawn: list[Record], *, committed: bool) -> None:
+    """Write the marker that ends a transaction in one partition; it takes an offset too."""
+    stored.open.remove(drawn[0].offset)
+    stored.next += 1
+    if committed:
+        stored.add(drawn)
