@@ -119,7 +119,7 @@ def _is_due(book: Book, last: Asked | None, index: int, occasion: Occasion) -> b
         return False
     if last is None:
         return True
-    repeats = None if action.has_when else action.every_days
+    repeats = action.every_days
     if repeats is not None:
         if occasion.said_at < _surely_not_before(last.at, repeats):
             return False

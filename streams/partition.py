@@ -220,7 +220,9 @@ class Partition:
         now = held.ledger.position.now
         if now is None:
             return [], False, 0
-        limit = max(1, records // TIMER_SHARE) if records else self._settings.batch_max
+        # Beside a trickle of records a share alone would let a million timers take hours.
+        share = max(self._settings.timers_min, records // TIMER_SHARE)
+        limit = share if records else self._settings.batch_max
         if held.ledger.unseated:
             cursor, page = await self._store.scan(self.number, held.cursor, limit)
             newest = held.ledger.eras[-1].number

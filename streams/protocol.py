@@ -62,6 +62,7 @@ class PartitionSettings:
     partitions: int
     prefix: str = ""  # of topic names
     batch_max: int = 1_000
+    timers_min: int = 50  # looked at in a batch however few its records
     delete_retention_s: int = 7 * 86_400  # of the changelog's tombstones
 
 

@@ -66,7 +66,7 @@ def compile_book(text: str, file: str = "rulebook.yaml") -> Book:
             for name, entry in rulebook.policies.items()
         ),
         actions=actions,
-        repeating=sum(1 << i for i, a in enumerate(actions) if not a.has_when and a.every_days),
+        repeating=sum(1 << i for i, a in enumerate(actions) if a.every_days is not None),
         momentary=sum(1 << i for i, a in enumerate(actions) if a.momentary),
         churn=None if rulebook.churn is None else _churn(rulebook.churn),
         warnings=warnings,

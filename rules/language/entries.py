@@ -233,7 +233,9 @@ class ActionEntry(Named):
     @model_validator(mode="after")
     def _has_an_occasion(self) -> Self:
         if self.when is None and self.every is None:
-            raise ValueError("an action has a `when`, an `every`, or both")
+            raise ValueError("an action has a `when` or an `every`")
+        if self.when is not None and self.every is not None:
+            raise ValueError("an action has a `when` or an `every`, not both: write two actions")
         return self
 
 

@@ -112,7 +112,12 @@ async def work(
         PARTITION,
         shared.log,
         SimStore(shared.store),
-        PartitionSettings(app=APP, partitions=PARTITIONS + wrong_count, batch_max=batch_max),
+        PartitionSettings(
+            app=APP,
+            partitions=PARTITIONS + wrong_count,
+            batch_max=batch_max,
+            timers_min=1,  # so that they fall into many batches
+        ),
         clock=_Clock(shared.log.brokers, skew_s),
         membership=membership,
         observer=_Counting(chance),
