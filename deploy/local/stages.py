@@ -53,7 +53,7 @@ TESTS = (
     Stage("connected tests", (*_PYTEST, "-m", "connected"), 900),
     Stage("demo", (_PYTHON, "-m", "deploy.demo", "--events", "20000", "--json"), 300),
     Stage("bench", (_PYTHON, "-m", "tests.bench", "--quick", "--json"), 480),
-    Stage("faults", (_PYTHON, "-m", "tests.faults", "--quick", "--json"), 900),
+    Stage("faults", (_PYTHON, "-m", "tests.faults", "--quick", "--together", "--json"), 900),
 )
 """One after the other: each wants the machine for itself."""
 

@@ -32,6 +32,7 @@ def own() -> Iterator[Ground]:
         yield made
 
 
+@pytest.mark.timeout(300)  # a broker that was killed takes its time on a busy machine
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 async def test_nothing_is_lost_repeated_or_different(own: Ground, row: Row) -> None:
     happened: list[str] = []

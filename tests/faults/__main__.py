@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quieten()
     console = Console(stderr=options.json, highlight=False, soft_wrap=True)
     rows = [row for row in ROWS if options.row is None or row.name in options.row]
+    if options.together:
+        rows = [row for row in rows if not row.is_alone]
     try:
         with orderly_exit():
             outcomes = _run(rows, options, console)
@@ -67,6 +69,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="faults", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="every fault, but only a few times")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="leave out the rows that need a deployment to themselves",
+    )
     parser.add_argument(
         "--row",
         choices=[row.name for row in ROWS],
