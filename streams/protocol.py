@@ -75,7 +75,6 @@ class Held:
     applied: int
     origin: str
     ledger: Ledger
-    read_to: int  # how far the changelog was read when it was taken over
     append_at: int  # where the next record of the changelog belongs; only we write there
     cursor: int = 0  # of the pass that looks for unseated states
     quiet_at: int | None = None  # nobody in the due index is due at this clock

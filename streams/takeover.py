@@ -105,7 +105,7 @@ class TakeOver:
             # A newer owner has moved on, and compaction took the position that was newest before.
             message = "the changelog moved on while it was read"
             raise Doubt(message)
-        held = Held(writer, owner, applied, origin, Ledger(position), bounds.end, bounds.end)
+        held = Held(writer, owner, applied, origin, Ledger(position), bounds.end)
         return held, restored, wiped
 
     async def _founded(self, writer: Writer, topic: str, owner: str, end: int) -> Held:
@@ -132,7 +132,7 @@ class TakeOver:
             for index, entry in enumerate(entries)
         ]
         await self._apply(owner, 0, origin, records)
-        return Held(writer, owner, last + 1, origin, Ledger(position), last + 1, last + 2)
+        return Held(writer, owner, last + 1, origin, Ledger(position), last + 2)
 
     async def _origin(self, topic: str, bounds: Bounds) -> str | None:
         """Return the identity with which the changelog begins, None where it holds no record."""
@@ -195,12 +195,18 @@ class TakeOver:
             raise Halt(message)
         bounds = await self.log.bounds(self.settings.prefix + LOG, self.number)
         if not bounds.start <= position.next <= bounds.end:
-            changelog = await self.log.bounds(self.settings.prefix + STATE, self.number)
-            if changelog.end > held.read_to:
-                message = "a newer owner has moved on meanwhile, and retention after it"
-                raise Doubt(message)
+            await self._confirm(held)
             message = (
                 f"the next record to take is {position.next}, but {LOG}-{self.number} holds "
                 f"{bounds.start} to {bounds.end}: it was truncated or made anew"
             )
             raise Halt(f"{message}; {_ANEW}")
+
+    async def _confirm(self, held: Held) -> None:
+        """Write the position once more; raises Doubt where the changelog has one that is newer.
+
+        Only a write tells: an end may be told by a broker that is not the leader any more.
+        """
+        entry = Entry(keys.POSITION, msgspec.json.encode(held.ledger.position))
+        append = Append(self.settings.prefix + STATE, self.number, [entry])
+        await held.writer.transact([append], first=held.append_at)

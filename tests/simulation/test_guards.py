@@ -133,7 +133,7 @@ TAKE_OVER = {
 }
 
 TAKE_OVER["who was replaced asks for nobody's help"] = Guard(
-    [TakeOver], "_check_log", "changelog.end > held.read_to", "False"
+    [TakeOver], "_check_log", "await self._confirm(held)", "pass"
 )
 
 HISTORY = {
