@@ -70,10 +70,6 @@ class Calendar:
             start += _SLOT_S
         return start
 
-    def starts_a_day(self, at: int) -> bool:
-        """Tell whether `at` is the first instant of a local day."""
-        return self.day(at) != self.day(at - 1)
-
     @staticmethod
     def date(day: int) -> date:
         """Return the calendar date of a day number."""

@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 from models import events
 from models.customer import pack, unpack
 from models.decisions import (
-    ActionRequested,
     AnyDecision,
     ChurnRiskChanged,
     SegmentChanged,
     TierChanged,
-    TierWarning,
     encode,
 )
 from rules.reduce import Reduction
 from tests.rules.driving import GOLD, GRACED, Driver, activation, at, book
+from tests.rules.laws import said
 
 pack_facts = msgspec.msgpack.Encoder().encode
 BOOKS = (
@@ -215,18 +214,4 @@ def test_due_is_never_late(accepted: list[events.CustomerEvent]) -> None:
             hourly.known.due = at(0, hour)
         hourly.catch_up()
     customer.pass_to(at(0, 30 * 24 - 1))
-    assert [_what(d) for d in hourly.said] == [_what(d) for d in customer.said]
-
-
-def _what(decision: AnyDecision) -> tuple[str, str, object]:
-    match decision:
-        case TierChanged():
-            return decision.occurred_at, "tier", decision.to
-        case ChurnRiskChanged():
-            return decision.occurred_at, "band", decision.to_band
-        case SegmentChanged():
-            return decision.occurred_at, decision.dimension, decision.to
-        case TierWarning():
-            return decision.occurred_at, "warning", decision.state
-        case ActionRequested():
-            return decision.occurred_at, decision.action, decision.kind
+    assert [said(d) for d in hourly.said] == [said(d) for d in customer.said]
