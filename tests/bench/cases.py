@@ -18,11 +18,11 @@ from streams.ledger import Position
 from streams.settings import Role
 from streams.store import keys
 from streams.topics import LOG
+from tests.bench.books import MANY_DIMENSIONS, books
 from tests.bench.deployment import BenchFailed, Deployment, Site
 from tests.bench.lines import Line
 from tests.bench.logged import LogWriter
 from tests.bench.meter import Meter
-from tests.bench.rules_cost import MANY_DIMENSIONS, books
 from tests.bench.throughput import Size, Told, customers_run, with_history
 from tests.bench.verdict import verified
 from tests.bench.workload import FIRST_DAY, YEAR_DAYS

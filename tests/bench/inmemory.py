@@ -13,6 +13,7 @@ from streams.batch import Batch, Result
 from streams.ledger import START, Ledger
 from streams.log.port import Record
 from streams.store import keys
+from tests.bench.deployment import BenchFailed
 
 _APP = "in-memory"
 
@@ -53,6 +54,8 @@ class InMemory:
         before = perf_counter()
         result = batch.compute(self.states)
         self.seconds += perf_counter() - before
+        if result.reasons:
+            raise BenchFailed(f"a record was set aside: {result.reasons[0]}")
         self.ledger = result.ledger
         for name, packed in result.fields.items():
             customer = keys.customer_of(name)

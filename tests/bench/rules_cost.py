@@ -12,20 +12,11 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
-import yaml
-
 from models.calendar import DAY_S
-from rules import catalog
 from rules.compiler.compile import compile_book
+from tests.bench.books import RETAIL, books
 from tests.bench.inmemory import InMemory
 from tests.bench.workload import FIRST_DAY, ZONE, Shop
-
-RETAIL = "retail"
-MANY_DIMENSIONS = "45 dimensions, 4 steps, 30 actions"
-MANY_RULES = "200 rules"
-
-_DIMENSIONS, _ACTIONS = 45, 30
-_RULES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +51,11 @@ def rules_cost(extent: Extent, told: Callable[[str], None]) -> list[BookCost]:
     runs = [_Run(name, text) for name, text in texts.items()]
     shop = Shop(extent.customers, partitions=1)
     visits = shop.by_habit(extent.days * extent.events_per_day)
+    start = ZONE.start(FIRST_DAY - 1)
+    customers = [customer for customer, _ in shop.homes()]
+    known = [(customer, shop.profile(n, start)) for n, customer in enumerate(customers)]
+    for run in runs:
+        run.day(start, known, is_measured=False)
     for index, (begin, happenings) in enumerate(shop.days(visits, FIRST_DAY, extent.days)):
         told(f"rules: day {index + 1} of {extent.days}")
         events = [(happening.customer, happening.canonical()) for happening in happenings]
@@ -77,104 +73,6 @@ def rules_cost(extent: Extent, told: Callable[[str], None]) -> list[BookCost]:
         )
         for run in runs
     ]
-
-
-def books() -> dict[str, str]:
-    """Return the texts by name: `retail`, the largest of the catalogue, and two generated ones."""
-    sizes = {name: _dimensions(catalog.text(name)) for name in catalog.NAMES}
-    largest = max(sizes, key=lambda name: sizes[name])
-    return {
-        RETAIL: catalog.text(RETAIL),
-        f"{largest}, {sizes[largest]} dimensions": catalog.text(largest),
-        MANY_DIMENSIONS: generated(_DIMENSIONS, steps=4, actions=_ACTIONS),
-        MANY_RULES: generated(_RULES - 4 - _ACTIONS, steps=4, actions=_ACTIONS),
-    }
-
-
-def generated(dimensions: int, *, steps: int, actions: int) -> str:
-    """Return a rulebook of so many dimensions, steps of the ladder and actions.
-
-    What the dimensions ask goes round the facts that customers of the workload have, in the windows
-    that rulebooks use, each with a bound of its own.
-    """
-    return yaml.safe_dump(
-        {
-            "rulebook": "generated",
-            "version": 1,
-            "zone": ZONE.name,
-            "currency": "GBP",
-            "parameters": {
-                **{f"bound_{index}": _bound(index) for index in range(dimensions)},
-                **{f"step_{index}": _money(250 * index) for index in range(1, steps)},
-                **{f"stay_{index}": _money(200 * index) for index in range(1, steps)},
-            },
-            "dimensions": {f"dimension_{index}": _dimension(index) for index in range(dimensions)},
-            "tiers": {"ladder": [_step(index) for index in range(steps)]},
-            "churn": {
-                "horizon": "90d",
-                "bands": {"medium": {"enter": 50, "keep": 45}, "high": {"enter": 75, "keep": 68}},
-            },
-            "actions": {f"action_{index}": _action(index) for index in range(actions)},
-        },
-        sort_keys=False,
-    )
-
-
-_WINDOWS_DAYS = (365, 90, 180, 365)
-"""The windows of the shipped rulebooks, most of which look back a year."""
-_ASKED = (
-    ("spend", 150, "GBP"),
-    ("orders", 2, "orders"),
-    ("average_order", 80, "GBP"),
-    ("complaints", 1, "complaints"),
-    ("feedback_count", 1, "feedback"),
-    ("margin", 50, "GBP"),
-    ("largest_order", 120, "GBP"),
-)
-"""Facts with a window, a bound that divides customers, and its unit."""
-
-
-def _asked(index: int) -> tuple[str, int, str, int]:
-    """Return the fact, bound, unit and window of a dimension; then everything begins again."""
-    turn, place = divmod(index, len(_ASKED))
-    fact, bound, unit = _ASKED[place]
-    rounds, window = divmod(turn, len(_WINDOWS_DAYS))
-    return fact, bound * (1 + rounds), unit, _WINDOWS_DAYS[window]
-
-
-def _bound(index: int) -> dict[str, object]:
-    _, bound, unit, _ = _asked(index)
-    return {"value": bound, "unit": unit, "why": "divides the workload's customers"}
-
-
-def _money(value: int) -> dict[str, object]:
-    return {"value": value, "unit": "GBP", "why": "divides the workload's customers"}
-
-
-def _dimension(index: int) -> dict[str, object]:
-    fact, _, _, window_days = _asked(index)
-    when = f"{fact}(days={window_days}) >= bound_{index}"
-    return {"first_match": [{"name": "yes", "when": when}, {"name": "no", "otherwise": True}]}
-
-
-def _step(index: int) -> dict[str, object]:
-    if index == 0:
-        return {"name": "step_0"}
-    return {
-        "name": f"step_{index}",
-        "qualify": f"spend(days=365) >= step_{index}",
-        "keep": f"spend(days=365) >= stay_{index}",
-        "grace": "30d",
-    }
-
-
-def _action(index: int) -> dict[str, object]:
-    forms: tuple[dict[str, object], ...] = (
-        {"when": f"entered(segment.dimension_{index}, 'yes')", "cooldown": "60d"},
-        {"every": "90d", "valid_for": "30d", "while": f"segment.dimension_{index} == 'yes'"},
-        {"when": "happened('complaint')", "cooldown": f"{7 + index}d"},
-    )
-    return forms[index % len(forms)]
 
 
 class _Run:
@@ -200,10 +98,6 @@ class _Run:
             per_event = 1e6 / len(events)
             timers_us = (fired_s - before_s) * per_event
             self.costs_us.append(((computed.seconds - fired_s) * per_event, timers_us))
-
-
-def _dimensions(text: str) -> int:
-    return len(compile_book(text).dimensions)
 
 
 def _compile_s(text: str) -> float:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from models.calendar import calendar, day_number, rfc3339
-from models.events import SEVERITIES, Complaint, Feedback, Purchase, encode
+from models.events import SEVERITIES, Complaint, Feedback, Profile, Purchase, encode
 from streams.log.partitioner import partition_for
 
 ZONE = calendar("Europe/London")  # of the retail rulebook: a day begins where its windows do
@@ -34,6 +34,23 @@ _OPEN_COMPLAINTS_MAX = 1_000  # from here on, every second step resolves the old
 _SCORES, _SCORE_WEIGHTS = (1, 2, 3, 4, 5), (3, 5, 12, 35, 45)
 _SEVERITY_WEIGHTS = (45, 35, 15, 5)
 
+_PROFILE: dict[str, tuple[object, ...]] = {  # lengths without a common divisor mix them
+    "country": ("GB",),
+    "city": ("Beijing", "Shanghai", "Tongzhou", "Danfeng", "Leeds"),
+    "province": ("Beijing", "Shanghai", "Sichuan", "Hebei"),
+    "gender": ("female", "male", "female"),
+    "birth_date": ("1996-05-20", "1971-02-03", "1984-11-30", "1958-08-08"),
+    "income_band": ("high", "medium", "low", "medium", "medium"),
+    "education": ("master", "secondary", "bachelor", "vocational"),
+    "occupation": ("nurse", "designer", "driver", "teacher", "cook", "welder", "clerk"),
+    "industry": ("services", "trade", "industry"),
+    "economic_role": ("consumer",) * 10 + ("distributor",),
+    "household_size": (1, 2, 4),
+    "children": (0, 0, 2, 1, 0),
+    "interests": (["sports"], ["travel", "reading"], [], ["reading"]),
+    "consents.profiling.granted": (True, True, False),
+    "consents.marketing.granted": (True, False),
+}
 _TOPICS: dict[type, str] = {
     Purchase: "customer.purchase.v1",
     Feedback: "customer.feedback.v1",
@@ -82,6 +99,12 @@ class Shop:
     def homes(self) -> Iterator[tuple[bytes, int]]:
         """Return every customer, and the partition that she belongs to."""
         return zip(self._customers, self._homes, strict=True)
+
+    def profile(self, number: int, at: int) -> bytes:
+        """Return what became known of a customer, as it stands in the log."""
+        patch = {name: values[number % len(values)] for name, values in _PROFILE.items()}
+        facts = Profile(event_id=f"profile-{number}", source="crm", occurred_at=at, patch=patch)
+        return encode(facts)
 
     def everybody(self, times: int) -> list[int]:
         """Return every customer's number `times` times, in random order."""
