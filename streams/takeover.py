@@ -16,11 +16,11 @@ from rules.timers import look_at
 from streams.clock import Clock
 from streams.errors import Doubt, Fenced, Halt
 from streams.ledger import START, Ledger, Position
-from streams.log.port import Append, Bounds, Entry, Log, Record, Writer
+from streams.log.port import Append, Bounds, Entry, Log, Place, Record, Writer
 from streams.protocol import Held, Membership, PartitionSettings, Spoilt, checked
 from streams.store import keys
 from streams.store.port import Step, Store
-from streams.topics import LOG, STATE
+from streams.topics import DEAD_LETTER_SUFFIX, LOG, OUTPUTS, STATE, TIER_CURRENT
 
 RESTORE_CHUNK = 1_000
 _ANEW = "restore the topic, or start anew under another app name"
@@ -59,7 +59,7 @@ class TakeOver:
         if not await self.membership.confirmed():
             message = "the group coordinator does not confirm our membership"
             raise Doubt(message)
-        writer = await self.log.fence(f"{self.settings.app}-{self.number}")
+        writer = await self.log.fence(f"{self.settings.app}-{self.number}", self._places)
         try:
             held, restored, wiped = await self._restore(writer)
             held.ledger = await self._ledger(held)
@@ -74,6 +74,8 @@ class TakeOver:
         topic = self.settings.prefix + STATE
         owner = self.draw()
         before = await self.store.claim(self.number, owner)
+        if await self.log.is_open(self._places):
+            await self._undo(writer, owner)
         bounds = await self.log.bounds(topic, self.number)
         origin = await self._origin(topic, bounds)
         if origin is None:
@@ -102,11 +104,36 @@ class TakeOver:
                 await self._apply(owner, applied, origin, fresh)
                 applied, restored = fresh[-1].offset + 1, restored + len(fresh)
         if position is START:
-            # A newer owner has moved on, and compaction took the position that was newest before.
-            message = "the changelog moved on while it was read"
-            raise Doubt(message)
+            # The store reflects what is aborted now (see `_undo`); or a newer owner has moved on,
+            # and compaction took the position that was newest before.
+            message = "the changelog does not hold the position that the store reflects"
+            raise Spoilt(message)
         held = Held(writer, owner, applied, origin, Ledger(position), bounds.end)
         return held, restored, wiped
+
+    async def _undo(self, writer: Writer, owner: str) -> None:
+        """Abort what the brokers confirmed and forgot (see `log.kafka_writer`). Never returns.
+
+        The store may reflect it, in whole or in part, so it is wiped first: whoever comes after a
+        crash in between finds the same and does the same. A copy of the store that somebody made
+        before, and restores afterwards, is the one thing that would not be recognised.
+        """
+        if not await self.store.wipe(self.number, owner):
+            message = "a newer owner claimed the store while it was to be wiped"
+            raise Fenced(message)
+        await writer.end_open()
+        message = "the brokers had forgotten to end a transaction, which is aborted now"
+        raise Doubt(message)
+
+    @property
+    def _places(self) -> list[Place]:
+        """Return every partition that the owner's transactions may write to."""
+        prefix, partitions = self.settings.prefix, self.settings.partitions
+        own = (STATE, *OUTPUTS, TIER_CURRENT, LOG + DEAD_LETTER_SUFFIX)
+        return [
+            *(Place(prefix + topic, self.number) for topic in own),
+            *(Place(prefix + LOG, number) for number in range(partitions)),
+        ]
 
     async def _founded(self, writer: Writer, topic: str, owner: str, end: int) -> Held:
         """Begin an empty changelog: its identity first, then the position before everything.

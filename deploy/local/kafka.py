@@ -3,7 +3,7 @@
 import base64
 import secrets
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -76,13 +76,15 @@ class Kafka:
         port: int | None = None,
         outlive_owner: bool = False,
         with_detours: bool = False,
+        broker_config: Mapping[str, str] | None = None,
     ) -> Self:
         """Format `data_dir` where it is new, start the brokers and wait until all serve.
 
         Replication factors are 1 with one broker, and 3 with two in-sync replicas with three.
         `port` is wished for the first broker; where it is taken, a free one is used. With detours
-        each broker has a second way to it, see `detours`. Raises MissingTool (no Java, no Maven),
-        SetupFailed or ServiceFailed.
+        each broker has a second way to it, see `detours`. `broker_config` is added to what the
+        brokers have of their own. Raises MissingTool (no Java, no Maven), SetupFailed or
+        ServiceFailed.
         """
         if brokers not in {1, 3}:
             raise ValueError(f"a local cluster has 1 or 3 brokers, not {brokers}")
@@ -96,7 +98,7 @@ class Kafka:
             )
             for index in range(brokers)
         ]
-        _prepare(nodes)
+        _prepare(nodes, broker_config or {})
         return cls(nodes, outlive_owner=outlive_owner)
 
     @property
@@ -209,10 +211,11 @@ def _serves(process: Process) -> bool:
     return _UP in process.log_text()
 
 
-def _prepare(nodes: Sequence[_Node]) -> None:
+def _prepare(nodes: Sequence[_Node], more: Mapping[str, str]) -> None:
     """Write each node's properties and format folders that hold no log yet."""
     cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
     base = (_CONFIG / "server.properties").read_text()
+    base += "".join(f"{name}={value}\n" for name, value in more.items())
     for node in nodes:
         node.folder.mkdir(parents=True, exist_ok=True)
         node.properties_path.write_text(base + _node_properties(node, nodes))

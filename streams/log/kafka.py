@@ -16,8 +16,9 @@ from aiokafka.producer import sender
 
 from streams.log.kafka_client import FAILED, Connections, meaning
 from streams.log.kafka_writer import KafkaWriter
-from streams.log.port import BATCH_BYTES_MAX, Bounds, Record
+from streams.log.port import BATCH_BYTES_MAX, Bounds, Place, Record
 
+READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"  # aiokafka's names
 _FETCH_BYTES = 4 << 20
 _FETCH_WAIT_MS = 50
 _POLL_MS = 20  # a read that ends with a marker learns only by polling that its position moved
@@ -64,10 +65,10 @@ class KafkaLog:
         }
         self._timeouts = timeouts
         self._connections = Connections()
-        self._offsets: AIOKafkaConsumer | None = None
+        self._offsets: dict[str, AIOKafkaConsumer] = {}  # by what they may read
         self._starting_offsets = asyncio.Lock()
 
-    async def fence(self, transactional_id: str) -> KafkaWriter:
+    async def fence(self, transactional_id: str, places: Sequence[Place] = ()) -> KafkaWriter:
         """Start a writer; the predecessor's open transaction is ended and it is fenced."""
         producer = AIOKafkaProducer(
             **self._client,
@@ -81,6 +82,7 @@ class KafkaLog:
             transactional_id,
             self._timeouts.transact_s,
             self._connections,
+            places,
         )
         try:
             async with asyncio.timeout(self._timeouts.start_s):
@@ -97,16 +99,31 @@ class KafkaLog:
         place = TopicPartition(topic, partition)
         try:
             async with asyncio.timeout(self._timeouts.read_s):
-                consumer = await self._offsets_consumer()
+                consumer = await self._offsets_consumer(READ_COMMITTED)
                 starts, ends = await asyncio.gather(
                     consumer.beginning_offsets([place]), consumer.end_offsets([place])
                 )
         except FAILED as error:
-            self._drop_offsets_consumer()
+            self._drop_offsets_consumers()
             raise meaning(
                 f"Asking for the bounds of {topic}, partition {partition}", error
             ) from error
         return Bounds(starts[place], ends[place])
+
+    async def is_open(self, places: Sequence[Place]) -> bool:
+        """Tell whether one of the places holds something that cannot be read yet."""
+        asked = [TopicPartition(*place) for place in places]
+        try:
+            async with asyncio.timeout(self._timeouts.read_s):
+                committed = await self._offsets_consumer(READ_COMMITTED)
+                written = await self._offsets_consumer(READ_UNCOMMITTED)
+                readable, ends = await asyncio.gather(
+                    committed.end_offsets(asked), written.end_offsets(asked)
+                )
+        except FAILED as error:
+            self._drop_offsets_consumers()
+            raise meaning("Asking whether transactions stand open", error) from error
+        return any(readable[place] < ends[place] for place in asked)
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, chunk_max: int = 1_000
@@ -115,7 +132,7 @@ class KafkaLog:
         if start >= end:
             return
         place = TopicPartition(topic, partition)
-        consumer = self._new_consumer()
+        consumer = self._new_consumer(READ_COMMITTED)
         try:
             async with asyncio.timeout(self._timeouts.start_s):
                 await consumer.start()
@@ -141,14 +158,14 @@ class KafkaLog:
 
     async def close(self) -> None:
         """Give all connections back, writers' too; waits a bounded time."""
-        self._offsets = None
+        self._offsets.clear()
         await self._connections.close()
 
-    def _new_consumer(self) -> AIOKafkaConsumer:
+    def _new_consumer(self, isolation: str) -> AIOKafkaConsumer:
         return self._connections.add(
             AIOKafkaConsumer(
                 **self._client,
-                isolation_level="read_committed",
+                isolation_level=isolation,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 fetch_max_wait_ms=_FETCH_WAIT_MS,
@@ -156,23 +173,23 @@ class KafkaLog:
             )
         )
 
-    async def _offsets_consumer(self) -> AIOKafkaConsumer:
-        """Return the consumer that all questions for offsets share."""
+    async def _offsets_consumer(self, isolation: str) -> AIOKafkaConsumer:
+        """Return the consumer that all questions for such offsets share."""
         async with self._starting_offsets:
-            if self._offsets is None:
-                consumer = self._new_consumer()
+            consumer = self._offsets.get(isolation)
+            if consumer is None:
+                consumer = self._new_consumer(isolation)
                 try:
                     await consumer.start()
                 except BaseException:
                     self._connections.drop(consumer)
                     raise
-                self._offsets = consumer
-            return self._offsets
+                self._offsets[isolation] = consumer
+            return consumer
 
-    def _drop_offsets_consumer(self) -> None:
-        if self._offsets is not None:
-            self._connections.drop(self._offsets)
-            self._offsets = None
+    def _drop_offsets_consumers(self) -> None:
+        while self._offsets:
+            self._connections.drop(self._offsets.popitem()[1])
 
 
 async def _next_chunk(

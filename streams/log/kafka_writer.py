@@ -6,21 +6,31 @@ Three rules come from how aiokafka 0.14 behaves:
 * After an error its producer can hang, or number its next batches wrongly. So a writer is spent at
   the first error, and the caller fences a new one.
 * Stopping may wait for a broker that is gone. So closing goes on in the background, bounded.
+
+And one from how Kafka behaves (seen with 4.3.1, one kill of a lone broker in twenty): a coordinator
+that recovers from a crash may find no leader yet for the partitions of a commit that it promised.
+It takes them for deleted, skips their markers and calls the transaction complete; KAFKA-5202
+decided so. What was committed then stands open, and nobody reads on, until a marker of the same
+producer comes along: a commit makes it visible, an abort throws it away. A writer that goes on
+notices, since its next transaction begins where that marker should be: it ends both with one
+commit, in all places that it writes to. A new owner aborts what stands open (see `takeover`):
+nobody has seen it, and it is concluded again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.errors import Fenced, StreamError, Unavailable
 from streams.log.kafka_client import FAILED, TOO_LARGE, Connections, meaning
-from streams.log.port import Append, Entry, misplaced
+from streams.log.port import Append, Entry, Place, misplaced
 
 _NO_HEADERS: list[tuple[str, bytes]] = []  # aiokafka insists on a list, and leaves it as it is
 
@@ -34,30 +44,44 @@ class KafkaWriter:
         transactional_id: str,
         timeout_s: float,
         connections: Connections,
+        places: Sequence[Place] = (),
     ) -> None:
         self._producer = producer
         self._name = transactional_id
         self._timeout_s = timeout_s
         self._connections = connections
+        self._places = places
         self._spent: type[StreamError] | None = None
 
     async def transact(
         self, appends: Sequence[Append], *, first: int | None = None
     ) -> tuple[int, ...]:
         """Append all or nothing; return the last offset of each append that has entries."""
+        async with self._sure():
+            return await self._transact(appends, first)
+
+    @asynccontextmanager
+    async def _sure(self) -> AsyncIterator[None]:
+        """Spend the writer unless the block succeeds, in time."""
         if self._spent is not None:
             raise self._spent(f"The writer {self._name} is spent; fence a new one.")
         self._spent = Unavailable  # until we know better; also while a transaction is under way
         try:
             async with asyncio.timeout(self._timeout_s):
-                offsets = await self._transact(appends, first)
+                yield
         except FAILED as error:
             failure = meaning(f"A transaction of {self._name}", error)
             if isinstance(failure, Fenced):
                 self._spent = Fenced
             raise failure from error
         self._spent = None
-        return offsets
+
+    async def end_open(self) -> None:
+        """Abort whatever stands open in any place of this writer; no transaction is under way."""
+        async with self._sure():
+            await self._producer.begin_transaction()
+            self._enlist()
+            await self._producer.abort_transaction()
 
     async def close(self) -> None:
         """Give the connection back, in the background."""
@@ -75,12 +99,18 @@ class KafkaWriter:
         except TOO_LARGE:
             await producer.abort_transaction()
             raise
-        if first is not None and began != first:
+        if first is not None and began == first - 1:
+            self._enlist()
+        elif first is not None and began != first:
             await producer.abort_transaction()
-            self._spent = Unavailable
             raise misplaced(self._name, began, first)
         await producer.commit_transaction()
         return offsets
+
+    def _enlist(self) -> None:
+        """Let the transaction's markers go to all places, whether it writes there or not."""
+        for place in self._places:
+            self._producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(*place))  # noqa: SLF001
 
     async def _send(self, appends: Sequence[Append]) -> tuple[int, tuple[int, ...]]:
         """Send everything, and wait until the brokers have it.

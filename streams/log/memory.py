@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from operator import attrgetter
 
 from streams.errors import Fenced, Rejected, StreamError, Unavailable
-from streams.log.port import Append, Bounds, Entry, Record, misplaced
+from streams.log.port import Append, Bounds, Entry, Place, Record, misplaced
 
 ENTRY_BYTES_MAX = 1 << 20  # as Kafka's default for max.message.bytes
 
@@ -71,7 +71,7 @@ class MemoryLog:
         self._partitions: defaultdict[tuple[str, int], _Partition] = defaultdict(_Partition)
         self._writers: dict[str, MemoryWriter] = {}
 
-    async def fence(self, transactional_id: str) -> MemoryWriter:
+    async def fence(self, transactional_id: str, _places: Sequence[Place] = ()) -> MemoryWriter:
         """Start a writer; the predecessor's open transaction is ended and it is fenced."""
         if predecessor := self._writers.get(transactional_id):
             predecessor.fence()
@@ -83,6 +83,11 @@ class MemoryLog:
         """Return what the partition holds, as a reader of committed records sees it."""
         held = self._partitions[topic, partition]
         return Bounds(held.start, held.end)
+
+    async def is_open(self, places: Sequence[Place]) -> bool:
+        """Tell whether one of the places holds something that cannot be read yet."""
+        held = (self._partitions[place] for place in places)
+        return any(partition.end < partition.next_offset for partition in held)
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, chunk_max: int = 1_000
@@ -204,6 +209,9 @@ class MemoryWriter:
         self._check()
         self._log.end(self._staged, commit=True)
         self._staged = []
+
+    async def end_open(self) -> None:
+        """Nothing stands open: this log forgets no markers."""
 
     async def close(self) -> None:
         """Take no more transactions. One that is open stays open until somebody fences."""

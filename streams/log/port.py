@@ -47,6 +47,13 @@ class Bounds(NamedTuple):
     end: int
 
 
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
 def misplaced(writer: str, began: int, first: int) -> Unavailable:
     """Return the error of a transaction that would begin somewhere else than its caller thinks."""
     return Unavailable(
@@ -63,8 +70,10 @@ class Writer(Protocol):
     ) -> tuple[int, ...]:
         """Append all or nothing; return each append's last offset (of its last entry).
 
-        `first`, where it is given, is the offset that the first entry has to get. If it gets
-        another one, the caller did not know the partition's end, and nothing becomes visible.
+        `first`, where it is given, is the offset that the first entry has to get: the one behind
+        the marker of what the caller knows to be committed. If it gets another one, the caller did
+        not know the partition's end, and nothing becomes visible. But the offset before it is that
+        marker's own: where brokers forgot it, the markers of this transaction serve for both.
         Appends without entries are left out of what is returned. A batch is split below
         `BATCH_BYTES_MAX`; every send is confirmed before the commit is asked for.
 
@@ -72,6 +81,15 @@ class Writer(Protocol):
             Fenced: a newer writer with this transactional id exists; nothing became visible.
             Rejected: the log refuses an entry for ever (too large); the transaction was aborted.
             Unavailable: the outcome is unknown, or `first` is wrong; only a new writer can tell.
+        """
+        ...
+
+    async def end_open(self) -> None:
+        """Abort whatever stands open in any place of this writer; no transaction is under way.
+
+        Raises:
+            Fenced: a newer writer with this transactional id exists.
+            Unavailable: the outcome is unknown.
         """
         ...
 
@@ -83,12 +101,19 @@ class Writer(Protocol):
 class Log(Protocol):
     """Committed records by topic and partition."""
 
-    async def fence(self, transactional_id: str) -> Writer:
-        """Start a writer; the predecessor's open transaction is ended and it is fenced."""
+    async def fence(self, transactional_id: str, places: Sequence[Place] = ()) -> Writer:
+        """Start a writer; the predecessor's open transaction is ended and it is fenced.
+
+        `places`: all that writers of this name write to.
+        """
         ...
 
     async def bounds(self, topic: str, partition: int) -> Bounds:
         """Return what the partition holds, as a reader of committed records sees it."""
+        ...
+
+    async def is_open(self, places: Sequence[Place]) -> bool:
+        """Tell whether one of the places holds something that cannot be read yet."""
         ...
 
     def read(

@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from streams.errors import Doubt, Fenced, Rejected, Unavailable
-from streams.log.port import BATCH_BYTES_MAX, Append, Bounds, Entry, Log, Record
+from streams.log.port import BATCH_BYTES_MAX, Append, Bounds, Entry, Log, Place, Record
 
 _names = itertools.count()
 
@@ -112,6 +112,21 @@ class LogContract:
             await writer.transact([Append(bench.topic, 0, entries(1))], first=6)
         await settle(bench)
         assert len(await read_all(bench.log, bench.topic)) == len(sent) + 1
+
+    async def test_what_stands_open_is_told_until_it_is_ended(self, bench: LogBench) -> None:
+        places = [Place(bench.other_topic, 0), Place(bench.topic, 0)]
+        writer = await bench.log.fence(bench.name, places)
+        await writer.transact([Append(bench.topic, 0, entries(1))])
+        await settle(bench)
+        assert not await bench.log.is_open(places)
+        await bench.die_within_transaction(bench.name, Append(bench.topic, 0, entries(2)))
+        assert await bench.log.is_open(places)
+        successor = await bench.log.fence(bench.name, places)
+        assert not await bench.log.is_open(places)
+        await successor.end_open()  # although nothing is
+        await successor.transact([Append(bench.other_topic, 0, entries(1))])
+        await settle(bench)
+        assert len(await read_all(bench.log, bench.topic)) == 1
 
     async def test_one_transaction_covers_topics_and_partitions(self, bench: LogBench) -> None:
         writer = await bench.log.fence(bench.name)

@@ -11,12 +11,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from streams.log.port import Append, Entry, Record
-from streams.topics import LOG
+from streams.topics import LOG, STATE
 from tests.simulation.chance import Chance
+from tests.simulation.history import PARTITION
 
 WALL = 20_100 * 86_400  # when a history begins: later than everything that its events tell of
 
@@ -68,11 +69,13 @@ class Stored:
 
 @dataclass(eq=False, slots=True)
 class Transaction:
-    """What one writer sent since its last commit; `parts` still need a marker."""
+    """What one writer sent since its last commit; `parts` still need a marker, all if `whole`."""
 
     parts: list[tuple[Stored, list[Record]]] = field(default_factory=list)
     sent: list[tuple[int, Entry]] = field(default_factory=list)  # into the log, by partition
+    recalled: list[tuple[int, Entry]] = field(default_factory=list)  # by forgotten ones before it
     decided: bool = False
+    whole: bool = True
 
 
 class Brokers:
@@ -86,6 +89,10 @@ class Brokers:
         self.under_way: dict[tuple[str, int], Transaction] = {}  # by writer and epoch
         self.sent: defaultdict[str, list[tuple[int, Entry]]] = defaultdict(list)
         """What the committed transactions of each name sent into the log, with the partition."""
+        self.forgotten: dict[str, Transaction] = {}
+        """Decided transactions whose markers will not be written, by their writer's name."""
+        self.undone: list[range] = []
+        """What stores may have applied of the changelog that the brokers aborted later."""
 
     def stored(self, topic: str, partition: int) -> Stored:
         """Return a partition of a topic, which exists as soon as it is named."""
@@ -133,8 +140,19 @@ class Brokers:
         self.finish(writer)
         transaction = self.under_way.pop(writer, None)
         if transaction is not None:
-            for stored, drawn in transaction.parts:
-                _mark(stored, drawn, committed=False)
+            self._abort(writer[0], transaction, transaction.recalled)
+            self._abort_forgotten(writer[0], [stored for stored, _ in transaction.parts])
+
+    def _abort(
+        self, name: str, transaction: Transaction, committed: Sequence[tuple[int, Entry]]
+    ) -> None:
+        """Abort what is outstanding of a transaction; `committed` was sent, as it seemed."""
+        for stored, drawn in transaction.parts:
+            _mark(stored, drawn, committed=False)
+            if stored is self.stored(STATE, PARTITION):
+                self.undone.append(range(drawn[0].offset + 1, drawn[-1].offset + 2))
+        for sent in committed:
+            self.sent[name].remove(sent)
 
     def supersede(self, name: str) -> int:
         """Begin a new epoch of a writer's name; return it."""
@@ -146,6 +164,42 @@ class Brokers:
         for writer in [writer for writer in self.under_way if writer[0] == name]:
             self.end(writer)
 
+    def end_forgotten(self, name: str) -> None:
+        """Abort a transaction whose markers were forgotten."""
+        self._abort_forgotten(name, None)
+
+    def _abort_forgotten(self, name: str, places: Sequence[Stored] | None) -> None:
+        """Abort what of a forgotten transaction stands in some places, or in all."""
+        forgotten = self.forgotten.pop(name, None)
+        if forgotten is None:
+            return
+        parts = {
+            hit: [part for part in forgotten.parts if (places is None or part[0] in places) is hit]
+            for hit in (True, False)
+        }
+        kept, ended = parts[False], parts[True]
+        if ended:
+            self._abort(name, Transaction(ended), forgotten.sent + forgotten.recalled)
+            forgotten.sent, forgotten.recalled = [], []
+        if kept:
+            self.forgotten[name] = replace(forgotten, parts=kept)
+
+    def forget(self, name: str) -> None:
+        """Crash, and take the places of a decided transaction for deleted when coming back."""
+        for writer, transaction in self.under_way.items():
+            if writer[0] == name and transaction.decided and transaction.whole:
+                self.chance.seen["markers forgotten"] += 1
+                self.forgotten[name] = self.under_way.pop(writer)
+                return
+
+    def recall(self, writer: tuple[str, int]) -> None:
+        """Let the markers of a writer's transaction serve for one that was forgotten as well."""
+        forgotten = self.forgotten.pop(writer[0], None)
+        if forgotten is not None:
+            self.chance.seen["forgotten markers made good"] += 1
+            self.under_way[writer].parts += forgotten.parts
+            self.under_way[writer].recalled += forgotten.sent + forgotten.recalled
+
     def end_everything(self) -> None:
         """End all transactions."""
         for writer in list(self.under_way):
@@ -155,7 +209,8 @@ class Brokers:
         """Write one of the markers that are outstanding."""
         decided = [t for t in self.under_way.values() if t.decided and t.parts]
         if decided:
-            parts = self.chance.random.choice(decided).parts
+            transaction = self.chance.random.choice(decided)
+            transaction.whole, parts = False, transaction.parts
             _mark(*parts.pop(self.chance.random.randrange(len(parts))), committed=True)
 
     def expire(self) -> None:
@@ -183,6 +238,8 @@ class Brokers:
         """Somebody deletes every topic and creates it again; epochs outlive their topics."""
         self.topics.clear()
         self.under_way.clear()
+        self.forgotten.clear()
+        self.undone.clear()
         self.sent.clear()
 
 

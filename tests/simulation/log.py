@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from streams.errors import Fenced, Unavailable
-from streams.log.port import Append, Bounds, Record
+from streams.log.port import Append, Bounds, Place, Record
 from streams.topics import STATE
 from tests.simulation.brokers import Brokers
 from tests.simulation.chance import point
@@ -30,7 +30,7 @@ class SimLog:
                 self.chance.seen["late commit landed"] += 1
                 self.brokers.commit(writer.id)
 
-    async def fence(self, transactional_id: str) -> SimWriter:
+    async def fence(self, transactional_id: str, _places: Sequence[Place] = ()) -> SimWriter:
         """Start a writer; the predecessor is fenced."""
         await point()
         self.chance.lose_reply("fence: no reply, before")
@@ -49,6 +49,13 @@ class SimLog:
         if topic == STATE and self.chance.strikes("an end of the past", 0.02):
             end = self.chance.random.randint(stored.start, end)  # told by a deposed leader
         return Bounds(stored.start, end)
+
+    async def is_open(self, places: Sequence[Place]) -> bool:
+        """Tell whether one of the places holds something that cannot be read yet."""
+        await point()
+        self.chance.lose_reply("is open: no reply")
+        stored = (self.brokers.stored(*place) for place in places)
+        return any(partition.end < partition.next for partition in stored)
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, chunk_max: int = 1_000
@@ -103,7 +110,9 @@ class SimWriter:
             last.append(brokers.send(self.id, append))
             began = last[-1] - len(append.entries) + 1
             if append is appends[0] and first is not None and began != first:
-                raise Unavailable("the changelog's end was not the newest one")
+                if began != first - 1:
+                    raise Unavailable("the changelog's end was not the newest one")
+                brokers.recall(self.id)
             if chance.strikes("transaction takes long", 0.05):
                 await point()
         await point()
@@ -119,6 +128,15 @@ class SimWriter:
             raise Unavailable("commit: done, no reply")
         await point()
         return tuple(last)
+
+    async def end_open(self) -> None:
+        """Abort what was forgotten, or leave the caller in doubt."""
+        await point()
+        self._check()
+        self.log.chance.lose_reply("end open: no reply, before")
+        self.log.brokers.end_forgotten(self.name)
+        self.log.chance.lose_reply("end open: no reply, after")
+        await point()
 
     async def close(self) -> None:
         """Nothing to give back; an open transaction stays open until somebody fences."""

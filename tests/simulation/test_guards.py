@@ -112,6 +112,15 @@ BATCH = {
 }
 
 TAKE_OVER = {
+    "what brokers forgot to end is aborted": Guard(
+        [TakeOver], "_restore", "await self.log.is_open(self._places)", "False"
+    ),
+    "a store that reflects what was aborted is wiped": Guard(
+        [TakeOver],
+        "_restore",
+        "raise Spoilt(message)",
+        "raise Doubt(message)",
+    ),
     "a store that lost single fields is wiped": Guard(
         [Partition], "take_over", "wipe=self._spoilt", "wipe=False"
     ),
@@ -186,6 +195,19 @@ def test_a_guard_of_the_take_over(name: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_guard_of_what_happens_by_itself(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     take_away(monkeypatch, HISTORY[name])
     assert failing_seed() is not None
+
+
+def test_a_store_is_wiped_before_what_it_may_reflect_is_aborted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may hold a part of that, from a script that broke off: so both faults come often here."""
+
+    def change(world: World) -> None:
+        world.forgetting, world.store.scripts_break = 0.6, True
+
+    wiped = "not await self.store.wipe(self.number, owner)"
+    take_away(monkeypatch, Guard([TakeOver], "_undo", wiped, "False"))
+    assert failing_seed(change) is not None
 
 
 class _PlacedByTheGroup(Partition):

@@ -16,7 +16,7 @@ from tests.simulation.chance import Chance
 from tests.simulation.crew import Crew
 from tests.simulation.fates import FATES
 from tests.simulation.history import PARTITION, history
-from tests.simulation.judge import judge, judge_halted, position_of
+from tests.simulation.judge import WRITER, judge, judge_halted, position_of
 from tests.simulation.log import SimLog
 from tests.simulation.sources import Sources
 from tests.simulation.store import Servers
@@ -47,6 +47,7 @@ class World:
     make: Callable[..., Partition] = Partition
     misfortune: float = 0.01  # how often the store suffers, per step
     zombies: float = 0.3  # how often any worker runs instead of the newest
+    forgetting: float = 0.05  # how often brokers forget markers that are outstanding
     surroundings: Surroundings = field(init=False)
     workers: list[Coroutine[Any, Any, None]] = field(default_factory=list)
     foreign: list[tuple[tuple[str, int], Entry]] = field(default_factory=list)
@@ -62,6 +63,7 @@ class World:
         chance = Chance(random)
         brokers = Brokers(chance)
         log, servers = SimLog(brokers), Servers(chance, PARTITION)
+        servers.undone = brokers.undone
         if random.random() < _WITH_SOURCES:
             crew = Crew(
                 Sources(random, chance, brokers, random.randint(10, 40), random.random() < 0.15),
@@ -241,6 +243,8 @@ class World:
             self.brokers.expire()
         elif roll < 0.3 and self.foreign:
             self._end_foreign()
+        elif roll < 0.3 + self.forgetting:
+            self.brokers.forget(WRITER)
         else:
             self.brokers.write_a_marker()
 
