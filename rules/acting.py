@@ -62,13 +62,16 @@ def act(book: Book, concluded: Conclusions, marks: Marks, occasion: Occasion) ->
     concluded.policies = marks.policies
     kept = marks.whiles & marks.standing
     retracted = _is_retraction(occasion.event)
-    ended = [i for i in concluded.asked if retracted or not kept >> i & 1]
+    known = concluded.asked
+    ended = [i for i in known if retracted or not kept >> i & 1]
     due = marks.whiles & (marks.whens & (book.momentary | ~before) | book.repeating)
     for index in sorted({*ended, *_places(due)}) if ended else _places(due):
-        cancel = _cancelled(concluded.asked.get(index), marks, index, occasion)
-        if cancel is not None:
-            requests.append(Request("cancel", index, cancel))
-        if due >> index & 1 and _is_due(book, concluded.asked.get(index), index, occasion):
+        last = known.get(index)
+        if ended and last is not None:
+            cancel = _cancelled(last, marks, index, occasion)
+            if cancel is not None:
+                requests.append(Request("cancel", index, cancel))
+        if due >> index & 1 and _is_due(book, last, index, occasion):
             requests.append(_request(book.zone, book.actions[index], index, occasion))
     return requests
 
@@ -129,10 +132,10 @@ def _is_due(book: Book, last: Asked | None, index: int, occasion: Occasion) -> b
 
 
 def _cancelled(
-    last: Asked | None, marks: Marks, index: int, occasion: Occasion
+    last: Asked, marks: Marks, index: int, occasion: Occasion
 ) -> Literal["while", "when", "retracted"] | None:
     """Return why a request that is still valid is not wanted any more."""
-    if last is None or not last.is_valid(occasion.said_at):
+    if not last.is_valid(occasion.said_at):
         return None
     if not marks.whiles >> index & 1:
         return "while"

@@ -214,6 +214,9 @@ class Book:
     may be early, never late, and does not look at churn bands. Hysteresis reads
     `state.concluded.categories`. Dimensions that depend on the tier are None in it.
 
+    `again` is `conclude` for a customer whose profile is as it was when `state.concluded` was
+    concluded, by the same book: what the profile alone decides is taken from there.
+
     `ladder` is `conclude` for the tiers alone (its categories are not to be used): its instants are
     those at which a tier may change, few enough to look ahead.
 
@@ -244,6 +247,7 @@ class Book:
     churn: ChurnRules | None
     warnings: tuple[Finding, ...]  # what the lint advises against
     conclude: Conclude = field(repr=False, compare=False)
+    again: Conclude = field(repr=False, compare=False)
     ladder: Conclude = field(repr=False, compare=False)
     follow: Follow | None = field(repr=False, compare=False)
     rules: Rules = field(repr=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from models.events import CustomerMoved, Refund
+from models.events import CustomerMoved, Profile, Refund
 from rules.acting import Marks, Occasion, act, next_turn
 from rules.announcing.announce import Change, announce
 from rules.churn_risk import assess, step
@@ -37,6 +37,7 @@ class Subject(NamedTuple):
     state: CustomerState
 
 
+_OF_THE_PROFILE = {Profile, CustomerMoved}
 _SEATING = {"activation", "first_tick"}  # no action fires because of them
 
 
@@ -50,6 +51,7 @@ def evaluate(
 ) -> None:
     """Conclude as of `at`; append what changed to `decisions`."""
     app, customer, state = subject
+    is_first = state.era != era.number
     state.era = era.number
     book, given = era.book, era.given
     if book is None or state.erased or state.moved_to is not None:
@@ -68,7 +70,10 @@ def evaluate(
         elif era.churn.rules.score_step is not None:
             stepped, step_at = step(state.facts, concluded, era.churn, at, band)
             churn_due = _earlier(churn_due, step_at)
-    qualified, held, categories, due = book.conclude(state, at, band, given)
+    conclude = book.conclude
+    if not is_first and len(concluded.categories) == len(book.dimensions):
+        conclude = book.conclude if type(trigger.event) in _OF_THE_PROFILE else book.again
+    qualified, held, categories, due = conclude(state, at, band, given)
     said_at = max(concluded.said_at, trigger.said_at)
     before = concluded.tier, concluded.tier_since, concluded.band, concluded.categories
     tier, since, outcome = concluded.tier, concluded.tier_since, NOTHING

@@ -5,6 +5,7 @@ Everything costly (evidence, outlook, reasons) is computed here and so only when
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.calendar import rfc3339
@@ -95,16 +96,18 @@ def _segments(envelope: Envelope, book: Book, change: Change, decisions: list[An
     carried = _NONE if change.carried is None else change.carried.categories
     if before == after and not carried:
         return
-    for index, dimension in enumerate(book.dimensions):
-        old = before[index] if index < len(before) else None
-        if old == after[index] and not (old is None and dimension.name in carried):
+    for index, (old, new) in enumerate(zip_longest(before[: len(after)], after)):
+        if old == new and not (carried and old is None):
+            continue
+        dimension = book.dimensions[index]
+        if old == new and dimension.name not in carried:
             continue
         left = dimension.names(old)
         if old is None and dimension.name in carried:
             left = carried[dimension.name]
         elif old is None and dimension.name.startswith(_GROUP):
             left = ("out",)  # nobody is in a group before the first look
-        entered = dimension.names(after[index])
+        entered = dimension.names(new)
         if entered != left:
             decisions.append(_segment(envelope, dimension, left or (), entered or ()))
     if carried:

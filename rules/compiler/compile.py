@@ -1,8 +1,9 @@
 """From a rulebook's text to a `Book`: all its rules together become one generated function.
 
 It concludes, and says when to look again; `writing` has how its text is written. The function is
-made once per activation and runs for every event. A second one, of the tiers alone, looks ahead; a
-third follows the tier, where something may depend on it.
+made once per activation and runs for every event. A second one does the same after events that do
+not touch the profile, a third, of the tiers alone, looks ahead, and a fourth follows the tier,
+where something may depend on it.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def compile_book(text: str, file: str = "rulebook.yaml") -> Book:
         churn=None if rulebook.churn is None else _churn(rulebook.churn),
         warnings=warnings,
         conclude=names["conclude"],
+        again=names.get("again", names["conclude"]),
         ladder=names["ladder"],
         follow=names.get("follow"),
         rules=rules,

@@ -34,6 +34,10 @@ class Term(NamedTuple):
     unknown: bool
 
 
+RESULTS = frozenset({"churn.band", "tier", "tier.matched"})
+"""What is concluded beside the dimensions, by the names that rules have for it."""
+
+
 def result(program: Program, fact: Fact) -> Term | None:
     """Write a result of the rulebook; None: the fact is none."""
     match fact.name:

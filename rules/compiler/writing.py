@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from rules.compiler import due
-from rules.compiler.program import Program
+from rules.compiler import due, terms
+from rules.compiler.program import Program, spec_of
 from rules.compiler.terms import Term, local, points_range
 from rules.facts import rfm
+from rules.facts.given import GIVEN
+from rules.facts.vocabulary import Unit
 from rules.language.checked import DimensionRules, Rules, facts_in
-from rules.language.tree import Condition, Points, dimension_of, facts_of
+from rules.language.tree import Condition, Fact, Points, dimension_of, facts_of
+
+_KNOWN = "state.concluded.categories"
 
 
 def write(rules: Rules, names: dict[str, Any]) -> str:
-    """Return the text of `conclude`, `ladder` and, where there is something, `follow`."""
+    """Return the text of `conclude`, `ladder` and, where there is something, `again`, `follow`."""
     conclude = _conclude("conclude", rules, names)
     texts = ["\n".join(conclude.lines), "\n".join(_ladder(rules, names).lines)]
+    settled = _settled_by_the_profile(rules)
+    if settled:
+        again = _conclude("again", rules, names, settled, conclude.unknown_dimensions)
+        texts.append("\n".join(again.lines))
     if rules.later or rules.policies or rules.actions:
         texts.append(_follow(rules, names, conclude.unknown_dimensions))
     return "\n\n".join(texts)
@@ -32,11 +40,50 @@ def _ladder(rules: Rules, names: dict[str, Any]) -> Program:
     return _conclude("ladder", rules, names)
 
 
-def _conclude(name: str, rules: Rules, names: dict[str, Any]) -> Program:
-    """Write the function that concludes; see `Book`."""
-    program = Program(f"def {name}(state, now, band, given):", rules, names)
+def _settled_by_the_profile(rules: Rules) -> set[int]:
+    """Return the dimensions that only an event about the profile can change."""
+    settled: set[int] = set()
     for index in rules.order:
-        _dimension(program, index, rules.dimensions[index])
+        dimension = rules.dimensions[index]
+        facts = facts_in(dimension)
+        if dimension.declared is not None:
+            facts.append(dimension.declared)
+        if all(_is_of_the_profile(rules, fact, settled) for fact in facts):
+            settled.add(index)
+    return settled
+
+
+def _is_of_the_profile(rules: Rules, fact: Fact, settled: set[int]) -> bool:
+    name = dimension_of(fact)
+    if name is not None:
+        return any(rules.dimensions[index].name == name for index in settled)
+    if fact.name in terms.RESULTS or fact.name in GIVEN:
+        return False
+    spec = spec_of(fact)
+    # An amount of money is unknown in another currency than her purchases are in.
+    return spec.reads == "profile" and spec.motion == "still" and spec.unit is not Unit.MONEY
+
+
+def _conclude(
+    name: str,
+    rules: Rules,
+    names: dict[str, Any],
+    settled: Collection[int] = (),
+    unknown: Collection[str] = (),
+) -> Program:
+    """Write the function that concludes; see `Book`. `settled` dimensions are as they were.
+
+    `unknown`: those of them that need not be known.
+    """
+    program = Program(f"def {name}(state, now, band, given):", rules, names)
+    program.unknown_dimensions.update(unknown)
+    for index in rules.order:
+        dimension = rules.dimensions[index]
+        if index in settled:
+            known = program.let("known", _KNOWN)
+            program.line(f"{local(dimension.name)} = {known}[{index}]")
+        else:
+            _dimension(program, index, dimension)
     qualified, held = ["1"], ["1"]
     for rank, tier in enumerate(rules.tiers):
         if tier.qualify is None or tier.keep is None:
@@ -208,7 +255,7 @@ def _levels(
             continue
         bound = repr(level.enter.value)
         if level.keep is not None:
-            known = program.let("known", "state.concluded.categories")
+            known = program.let("known", _KNOWN)
             current = program.let(
                 f"current_{dimension.name}", f"{known}[{index}] if len({known}) > {index} else None"
             )

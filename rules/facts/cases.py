@@ -40,7 +40,8 @@ def complaint_buckets(
         for case in facts.complaints
         if case.opened_at is not None and _is_counted(case, types, severities)
     ]
-    counts += _folded_counts(facts, "c:", types, severities)
+    if facts.series:
+        counts += _folded_counts(facts, "c:", types, severities)
     return _series(counts)
 
 
@@ -221,5 +222,6 @@ def _series(counts: list[tuple[int, int]]) -> Series:
     """Return buckets sorted by day; a day may stand in several, which sums do not notice."""
     if not counts:
         return EMPTY
-    counts.sort()
+    if len(counts) > 1:
+        counts.sort()
     return [day for day, _ in counts], [count for _, count in counts]

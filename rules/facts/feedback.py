@@ -102,15 +102,16 @@ def _next_point(
     facts: Facts, zone: Calendar, today: int, half_life: int = 90, penalty: float = 10
 ) -> int | None:
     """Return the day on which satisfaction will have recovered by a point, None: it stays."""
-    mean = _mean(facts, zone, half_life)
-    days, _ = cases.complaint_buckets(facts, zone)
-    if mean is None or not days:
+    complaints = cases.complaint_buckets(facts, zone)
+    days, _ = complaints
+    mean = _mean(facts, zone, half_life) if days else None
+    if mean is None:
         return None
-    now = satisfaction(facts, zone, today, half_life, penalty)
+    now = _points(mean, complaints, today, half_life, penalty)
     later = range(today + 1, max(days[-1], today) + _FORGOTTEN * half_life + 2)
 
     def has_changed(day: int) -> bool:
-        return bool(satisfaction(facts, zone, day, half_life, penalty) != now)
+        return _points(mean, complaints, day, half_life, penalty) != now
 
     index = bisect_left(later, x=True, key=has_changed)  # it only ever rises
     return later[index] if index < len(later) else None
@@ -129,8 +130,13 @@ def satisfaction(
     mean = _mean(facts, zone, half_life)
     if mean is None:
         return None
+    return _points(mean, cases.complaint_buckets(facts, zone), today, half_life, penalty)
+
+
+def _points(mean: float, complaints: Series, today: int, half_life: int, penalty: float) -> int:
+    """Return what a mean is worth beside complaints by day."""
     cost = 0.0
-    for day, count in zip(*cases.complaint_buckets(facts, zone), strict=True):
+    for day, count in zip(*complaints, strict=True):
         age = max(0, today - day)
         if age <= _FORGOTTEN * half_life:
             cost += count * penalty * _half_by(age, half_life)

@@ -26,14 +26,16 @@ _MONTHS = 12
 
 def _said(facts: Facts, attribute: str) -> Any:  # noqa: ANN401  # what its owner put there
     """Return an attribute's newest value; None: not known, deleted, or its consent withdrawn."""
-    if attribute in PERSONAL and _consents(facts, PERSONAL[attribute]) is False:
+    said = facts.profile.get(attribute)
+    if said is None:
         return None
-    return facts.profile.get(attribute, (0, None))[1]
+    purpose = PERSONAL.get(attribute)
+    return None if purpose is not None and _consents(facts, purpose) is False else said[1]
 
 
 def _consents(facts: Facts, purpose: str) -> bool | None:
-    granted = facts.profile.get(f"consents.{purpose}.granted", (0, None))[1]
-    return granted if isinstance(granted, bool) else None
+    said = facts.profile.get(f"consents.{purpose}.granted")
+    return said[1] if said is not None and isinstance(said[1], bool) else None
 
 
 @fact(Unit.TRUTH, "still", unknown=True, reads="profile", positional=1)
@@ -98,10 +100,18 @@ def _typed(kind: type | tuple[type, ...], facts: Facts, attribute: str) -> Any: 
     return said if isinstance(said, kind) and not isinstance(said, bool) else None
 
 
-def _attribute(
-    kind: type | tuple[type, ...], name: str, facts: Facts, _zone: Calendar, _today: int
-) -> Any:  # noqa: ANN401  # of that type
-    return _typed(kind, facts, name)
+def _attribute(kind: type | tuple[type, ...], name: str) -> Read:
+    """Return the function that reads an attribute; rulebooks ask for many, so it is one call."""
+    purpose = PERSONAL.get(name)
+
+    def attribute(facts: Facts, _zone: Calendar, _today: int) -> Any:  # noqa: ANN401  # of that type
+        said = facts.profile.get(name)
+        if said is None or (purpose is not None and _consents(facts, purpose) is False):
+            return None
+        value = said[1]
+        return value if isinstance(value, kind) and not isinstance(value, bool) else None
+
+    return attribute
 
 
 def _money(name: str, facts: Facts, _zone: Calendar, _today: int) -> int | None:
@@ -148,9 +158,9 @@ def lookup(name: str) -> FactSpec | None:
         return VOCABULARY.get(name)
     about = f"The customer's {attribute}, as the newest profile event says."
     if attribute in TEXT_ATTRIBUTES or attribute.startswith(CUSTOM):
-        return _spec(name, Unit.TEXT, about, partial(_attribute, str, attribute))
+        return _spec(name, Unit.TEXT, about, _attribute(str, attribute))
     if attribute in NUMBER_ATTRIBUTES:
-        return _spec(name, Unit.NUMBER, about, partial(_attribute, (int, float), attribute))
+        return _spec(name, Unit.NUMBER, about, _attribute((int, float), attribute))
     if attribute in MONEY_ATTRIBUTES:
         span = "a month's" if attribute == "income" else "a year's"
         about = f"The customer's {attribute}, {span} amount in the rulebook's currency."

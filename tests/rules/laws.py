@@ -141,6 +141,7 @@ def nothing_changes_until_due(pair: Pair) -> None:
     state = pair.customer()
     _evaluate(pair, state, NOW)
     concluded, due = _evaluate(pair, state, NOW)
+    assert _evaluate(pair, state, NOW, again=True) == (concluded, due)
     for day in range(TODAY + 1, TODAY + _HORIZON_DAYS):
         at = ZONE.start(day)
         if due is not None and at >= due:
@@ -148,13 +149,16 @@ def nothing_changes_until_due(pair: Pair) -> None:
             concluded, due = _evaluate(pair, state, at)
             assert due is None or due > at
             continue
-        assert _evaluate(pair, state, at)[0] == concluded, f"on {ZONE.date(day)}"
+        assert _evaluate(pair, state, at, again=True)[0] == concluded, f"on {ZONE.date(day)}"
 
 
-def _evaluate(pair: Pair, state: CustomerState, at: int) -> tuple[object, int | None]:
+def _evaluate(
+    pair: Pair, state: CustomerState, at: int, *, again: bool = False
+) -> tuple[object, int | None]:
     book, given = pair.book, pair.given
     assert book.follow is not None
-    qualified, held, categories, due = book.conclude(state, at, None, given)
+    conclude = book.again if again else book.conclude
+    qualified, held, categories, due = conclude(state, at, None, given)
     masks = book.follow(state, at, None, given, pair.tier, qualified, categories, None)
     state.concluded.categories = categories
     return (qualified, held, categories, masks), due
