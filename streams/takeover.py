@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Never
 
 import msgspec
 
@@ -59,7 +60,8 @@ class TakeOver:
         if not await self.membership.confirmed():
             message = "the group coordinator does not confirm our membership"
             raise Doubt(message)
-        writer = await self.log.fence(f"{self.settings.app}-{self.number}", self._places)
+        places = [*self._own_places, *self._log_places]
+        writer = await self.log.fence(f"{self.settings.app}-{self.number}", places)
         try:
             held, restored, wiped = await self._restore(writer)
             held.ledger = await self._ledger(held)
@@ -74,7 +76,7 @@ class TakeOver:
         topic = self.settings.prefix + STATE
         owner = self.draw()
         before = await self.store.claim(self.number, owner)
-        if await self.log.is_open(self._places):
+        if await self.log.is_open(self._own_places):
             await self._undo(writer, owner)
         bounds = await self.log.bounds(topic, self.number)
         origin = await self._origin(topic, bounds)
@@ -104,14 +106,13 @@ class TakeOver:
                 await self._apply(owner, applied, origin, fresh)
                 applied, restored = fresh[-1].offset + 1, restored + len(fresh)
         if position is START:
-            # The store reflects what is aborted now (see `_undo`); or a newer owner has moved on,
-            # and compaction took the position that was newest before.
-            message = "the changelog does not hold the position that the store reflects"
-            raise Spoilt(message)
+            # The store reflects what is aborted by now; or a newer owner has moved on, and
+            # compaction took the position that was newest before.
+            await self._undo(writer, owner)
         held = Held(writer, owner, applied, origin, Ledger(position), bounds.end)
         return held, restored, wiped
 
-    async def _undo(self, writer: Writer, owner: str) -> None:
+    async def _undo(self, writer: Writer, owner: str) -> Never:
         """Abort what the brokers confirmed and forgot (see `log.kafka_writer`). Never returns.
 
         The store may reflect it, in whole or in part, so it is wiped first: whoever comes after a
@@ -122,18 +123,20 @@ class TakeOver:
             message = "a newer owner claimed the store while it was to be wiped"
             raise Fenced(message)
         await writer.end_open()
-        message = "the brokers had forgotten to end a transaction, which is aborted now"
+        message = "the changelog lacks what was confirmed; what stood open is aborted now"
         raise Doubt(message)
 
     @property
-    def _places(self) -> list[Place]:
-        """Return every partition that the owner's transactions may write to."""
-        prefix, partitions = self.settings.prefix, self.settings.partitions
-        own = (STATE, *OUTPUTS, TIER_CURRENT, LOG + DEAD_LETTER_SUFFIX)
-        return [
-            *(Place(prefix + topic, self.number) for topic in own),
-            *(Place(prefix + LOG, number) for number in range(partitions)),
-        ]
+    def _own_places(self) -> list[Place]:
+        """The partitions that only the owner's transactions write to."""
+        topics = (STATE, *OUTPUTS, TIER_CURRENT, LOG + DEAD_LETTER_SUFFIX)
+        return [Place(self.settings.prefix + topic, self.number) for topic in topics]
+
+    @property
+    def _log_places(self) -> list[Place]:
+        """The partitions that every owner may send something to."""
+        numbers = range(self.settings.partitions)
+        return [Place(self.settings.prefix + LOG, number) for number in numbers]
 
     async def _founded(self, writer: Writer, topic: str, owner: str, end: int) -> Held:
         """Begin an empty changelog: its identity first, then the position before everything.

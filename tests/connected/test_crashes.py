@@ -3,6 +3,7 @@
 The services are this module's own, since they are killed too.
 """
 
+import logging
 from collections.abc import Iterator
 from functools import partial
 
@@ -30,6 +31,12 @@ def own() -> Iterator[Ground]:
     """Services that may be killed."""
     with ground("crashes") as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """What aiokafka says of a dead broker would hide what a failure says."""
+    caplog.set_level(logging.CRITICAL, logger="aiokafka")
 
 
 @pytest.mark.timeout(300)  # a broker that was killed takes its time on a busy machine

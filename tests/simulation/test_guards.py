@@ -113,13 +113,13 @@ BATCH = {
 
 TAKE_OVER = {
     "what brokers forgot to end is aborted": Guard(
-        [TakeOver], "_restore", "await self.log.is_open(self._places)", "False"
+        [TakeOver], "_restore", "await self.log.is_open(self._own_places)", "False"
     ),
     "a store that reflects what was aborted is wiped": Guard(
         [TakeOver],
         "_restore",
-        "raise Spoilt(message)",
-        "raise Doubt(message)",
+        "await self._undo(writer, owner)\n    held",
+        'raise Doubt("again")\n    held',
     ),
     "a store that lost single fields is wiped": Guard(
         [Partition], "take_over", "wipe=self._spoilt", "wipe=False"
