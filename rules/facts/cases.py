@@ -161,7 +161,7 @@ def score_buckets(
             day = zone.day(case.given_at)
             scores.append((day, score - 1))
             answers.append((day, 1))
-    if topic is None:
+    if topic is None and folded(facts.series, "feedback"):
         chosen, polarities = _selected(METRICS, metric), _selected(POLARITIES, None)
         scores += _folded_counts(facts, "fs:", chosen, polarities)
         answers += _folded_counts(facts, "fn:", chosen, polarities)

@@ -69,6 +69,8 @@ def repeat_complaints(
     type: str | None = None,  # noqa: A002  # the analyst's word for it
 ) -> int:
     """Number of complaints in the window that repeat another of their type in it."""
+    if len(facts.complaints) == 1 and not cases.folded(facts.series, "complaints"):
+        return 0
     types = COMPLAINT_TYPES if type is None else (type,)
     buckets = (cases.complaint_buckets(facts, zone, type=name) for name in types)
     return sum(max(0, total_within(*series, window) - 1) for series in buckets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from math import ceil, log2
 
 from models.buckets import Series
 from models.calendar import Calendar, Span
@@ -107,12 +108,19 @@ def _next_point(
     mean = _mean(facts, zone, half_life) if days else None
     if mean is None:
         return None
-    now = _points(mean, complaints, today, half_life, penalty)
+    cost = _cost(complaints, today, half_life, penalty)
+    now = _points(mean, cost)
     later = range(today + 1, max(days[-1], today) + _FORGOTTEN * half_life + 2)
 
     def has_changed(day: int) -> bool:
-        return _points(mean, complaints, day, half_life, penalty) != now
+        return _points(mean, _cost(complaints, day, half_life, penalty)) != now
 
+    # Where the whole cost fades alike, it is known when the next point is reached.
+    left = mean - now - 0.5
+    if 0 < left < cost:
+        guess = today + ceil(half_life * log2(cost / left))
+        if guess in later and has_changed(guess) and not has_changed(guess - 1):
+            return guess
     index = bisect_left(later, x=True, key=has_changed)  # it only ever rises
     return later[index] if index < len(later) else None
 
@@ -130,17 +138,22 @@ def satisfaction(
     mean = _mean(facts, zone, half_life)
     if mean is None:
         return None
-    return _points(mean, cases.complaint_buckets(facts, zone), today, half_life, penalty)
+    complaints = cases.complaint_buckets(facts, zone)
+    return _points(mean, _cost(complaints, today, half_life, penalty))
 
 
-def _points(mean: float, complaints: Series, today: int, half_life: int, penalty: float) -> int:
-    """Return what a mean is worth beside complaints by day."""
+def _points(mean: float, cost: float) -> int:
+    return round(max(0.0, mean - cost))
+
+
+def _cost(complaints: Series, today: int, half_life: int, penalty: float) -> float:
+    """Return the points that complaints by day cost today."""
     cost = 0.0
     for day, count in zip(*complaints, strict=True):
         age = max(0, today - day)
         if age <= _FORGOTTEN * half_life:
             cost += count * penalty * _half_by(age, half_life)
-    return round(max(0.0, mean - cost))
+    return cost
 
 
 def _mean(facts: Facts, zone: Calendar, half_life: int) -> float | None:

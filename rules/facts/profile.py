@@ -114,14 +114,22 @@ def _attribute(kind: type | tuple[type, ...], name: str) -> Read:
     return attribute
 
 
-def _money(name: str, facts: Facts, _zone: Calendar, _today: int) -> int | None:
-    """Return an amount, of a month where it has a period; None in another currency than sales."""
-    amount = _typed(int, facts, f"{name}.amount_minor")
-    foreign = facts.currency not in {None, _said(facts, f"{name}.currency")}
-    if amount is None or foreign:
-        return None
-    yearly = _said(facts, f"{name}.period") == "year"
-    return int(amount // _MONTHS if yearly else amount)
+def _money(name: str) -> Read:
+    """Return the function that reads an amount, of a month where it has a period.
+
+    It is unknown in another currency than sales.
+    """
+    amount, currency, period = f"{name}.amount_minor", f"{name}.currency", f"{name}.period"
+
+    def money(facts: Facts, _zone: Calendar, _today: int) -> int | None:
+        if amount not in facts.profile:
+            return None
+        known = _typed(int, facts, amount)
+        if known is None or facts.currency not in {None, _said(facts, currency)}:
+            return None
+        return int(known // _MONTHS if _said(facts, period) == "year" else known)
+
+    return money
 
 
 def _scored(name: str, facts: Facts, zone: Calendar, today: int) -> float | None:
@@ -164,7 +172,7 @@ def lookup(name: str) -> FactSpec | None:
     if attribute in MONEY_ATTRIBUTES:
         span = "a month's" if attribute == "income" else "a year's"
         about = f"The customer's {attribute}, {span} amount in the rulebook's currency."
-        return _spec(name, Unit.MONEY, about, partial(_money, attribute))
+        return _spec(name, Unit.MONEY, about, _money(attribute))
     return None
 
 
