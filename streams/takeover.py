@@ -116,8 +116,8 @@ class TakeOver:
         """Abort what the brokers confirmed and forgot (see `log.kafka_writer`). Never returns.
 
         The store may reflect it, in whole or in part, so it is wiped first: whoever comes after a
-        crash in between finds the same and does the same. A copy of the store that somebody made
-        before, and restores afterwards, is the one thing that would not be recognised.
+        crash in between finds the same and does the same. What would not be recognised is a second
+        copy of the store with that in it, as a failover or a backup of the same second leaves one.
         """
         if not await self.store.wipe(self.number, owner):
             message = "a newer owner claimed the store while it was to be wiped"

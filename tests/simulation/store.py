@@ -72,10 +72,23 @@ class Servers:
         self.full = False
         self.deposed = None
 
+    def lose_copies(self) -> None:
+        """Let two servers at once not both live on with what brokers forgot, see `_is_undone`."""
+        if self.deposed is not None and self.undone:
+            for server in (self.primary, self.deposed):
+                if self._is_undone(server.snapshot(self.partition)):
+                    server.lose(self.partition)
+
+    def _is_undone(self, snapshot: Snapshot) -> bool:
+        """Tell whether a copy reflects what the brokers first confirmed and then forgot.
+
+        The product cannot tell it from a copy of what came instead, and says so: a crash of the
+        brokers would have to meet a failover or a backup of the store within the same second.
+        """
+        return any(snapshot.meta.applied in past for past in self.undone)
+
     def _restore(self, snapshots: Sequence[Snapshot]) -> None:
-        # Nothing tells a copy of what the brokers first confirmed and then forgot from one of what
-        # came instead: two faults that would have to meet within the same second.
-        known = [s for s in snapshots if not any(s.meta.applied in past for past in self.undone)]
+        known = [snapshot for snapshot in snapshots if not self._is_undone(snapshot)]
         if known:
             self.primary.restore(self.partition, self.chance.random.choice(known))
 
@@ -167,6 +180,7 @@ class SimStore:
     def _connected(self) -> MemoryStore:
         """Return the server that we speak to, which is perhaps not the primary any more."""
         servers = self.servers
+        servers.lose_copies()
         if self._server is not servers.primary and self._server is not servers.deposed:
             self._server = servers.primary
             raise Unavailable("the server has ended")
