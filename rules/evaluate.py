@@ -51,7 +51,7 @@ def evaluate(
 ) -> None:
     """Conclude as of `at`; append what changed to `decisions`."""
     app, customer, state = subject
-    is_first = state.era != era.number
+    was_here = state.era == era.number
     state.era = era.number
     book, given = era.book, era.given
     if book is None or state.erased or state.moved_to is not None:
@@ -70,9 +70,9 @@ def evaluate(
         elif era.churn.rules.score_step is not None:
             stepped, step_at = step(state.facts, concluded, era.churn, at, band)
             churn_due = _earlier(churn_due, step_at)
-    conclude = book.conclude
-    if not is_first and len(concluded.categories) == len(book.dimensions):
-        conclude = book.conclude if type(trigger.event) in _OF_THE_PROFILE else book.again
+    was_concluded = was_here and len(concluded.categories) == len(book.dimensions)
+    is_profile_new = type(trigger.event) in _OF_THE_PROFILE
+    conclude = book.again if was_concluded and not is_profile_new else book.conclude
     qualified, held, categories, due = conclude(state, at, band, given)
     said_at = max(concluded.said_at, trigger.said_at)
     before = concluded.tier, concluded.tier_since, concluded.band, concluded.categories

@@ -222,6 +222,5 @@ def _series(counts: list[tuple[int, int]]) -> Series:
     """Return buckets sorted by day; a day may stand in several, which sums do not notice."""
     if not counts:
         return EMPTY
-    if len(counts) > 1:
-        counts.sort()
+    counts.sort()
     return [day for day, _ in counts], [count for _, count in counts]

@@ -173,11 +173,12 @@ class Brokers:
         forgotten = self.forgotten.pop(name, None)
         if forgotten is None:
             return
-        parts = {
-            hit: [part for part in forgotten.parts if (places is None or part[0] in places) is hit]
-            for hit in (True, False)
-        }
-        kept, ended = parts[False], parts[True]
+        # Partitions that hold the same are equal, and yet not the same.
+        hit = {id(stored) for stored, _ in forgotten.parts}
+        if places is not None:
+            hit = {id(place) for place in places}
+        ended = [part for part in forgotten.parts if id(part[0]) in hit]
+        kept = [part for part in forgotten.parts if id(part[0]) not in hit]
         if ended:
             self._abort(name, Transaction(ended), forgotten.sent + forgotten.recalled)
             forgotten.sent, forgotten.recalled = [], []
