@@ -16,7 +16,7 @@ from models.churn_history import Floats, Histories
 _LOG_ODDS_MAX = 700.0  # exp() overflows above 709
 _TERMS_MAX = 10_000
 _PRECISION = 1e-12
-_SINGULAR = 1e-6  # around a = 1 the formula is 0 / 0, though its limit is not
+_SINGULAR = 1e-4  # around a = 1 the formula is 0 / 0, though its limit is not
 
 
 def p_alive(model: MbgNbd, histories: Histories, family: Family = "mbg-nbd") -> Floats:
@@ -47,9 +47,21 @@ def expected_purchases(
         c / (a - 1) (1 - (1 - z)^u F(u, c - v; c; z))
 
     where u and v are n and a - 1. Euler's transformation of the hypergeometric function says that
-    it does not matter which is which; with the smaller one as u all powers stay in range.
+    it does not matter which is which; with the smaller one as u all powers stay in range. Around
+    a = 1 the line between two neighbours stands for it.
     """
-    a = model.a if abs(model.a - 1.0) > _SINGULAR else 1.0 + _SINGULAR
+    alive = p_alive(model, histories, family)
+    if abs(model.a - 1.0) >= _SINGULAR:
+        return alive * _of_the_living(model, model.a, histories, horizon_days, family)
+    low = _of_the_living(model, 1.0 - _SINGULAR, histories, horizon_days, family)
+    high = _of_the_living(model, 1.0 + _SINGULAR, histories, horizon_days, family)
+    share = (model.a - 1.0 + _SINGULAR) / (2.0 * _SINGULAR)
+    return alive * (low + share * (high - low))
+
+
+def _of_the_living(
+    model: MbgNbd, a: float, histories: Histories, horizon_days: float, family: Family
+) -> Floats:
     rate = (model.alpha_days + histories.age_days).astype(np.float64)
     z = horizon_days / (rate + horizon_days)
     coins = coins_survived(family, histories.repeats).astype(np.float64)
@@ -57,7 +69,7 @@ def expected_purchases(
     n = model.r + histories.repeats
     u, v = np.minimum(n, a - 1.0), np.maximum(n, a - 1.0)
     purchases: Floats = c / (a - 1.0) * (1.0 - (1.0 - z) ** u * _hypergeometric(u, c - v, c, z))
-    return p_alive(model, histories, family) * purchases
+    return purchases
 
 
 def _hypergeometric(a: Floats, b: Floats, c: Floats, z: Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models import churn_forecast
@@ -22,6 +22,7 @@ _SHAPES = st.floats(0.05, 5.0)
     st.floats(0.0, 1_500.0),
     st.floats(1.0, 730.0),
 )
+@example(MbgNbd(r=1.0, alpha_days=1.0, a=1.0, b=1.0), 0, 0.0, 0.0, 1.0)
 def test_one_customer_is_as_many(
     model: MbgNbd, repeats: int, share: float, age_days: float, horizon_days: float
 ) -> None:
