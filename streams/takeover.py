@@ -77,7 +77,7 @@ class TakeOver:
         owner = self.draw()
         before = await self.store.claim(self.number, owner)
         if await self.log.is_open(self._own_places):
-            await self._undo(writer, owner)
+            await self._undo(writer)
         bounds = await self.log.bounds(topic, self.number)
         origin = await self._origin(topic, bounds)
         if origin is None:
@@ -89,6 +89,7 @@ class TakeOver:
             or not bounds.start < before.applied <= bounds.end
             # Tombstones that the store has not seen may have been compacted away by now.
             or age_s > self.settings.delete_retention_s // 2
+            or not await self._is_past(topic, before.applied - 1)
         )
         applied = 0 if wiped else before.applied
         if wiped and not await self.store.wipe(self.number, owner):
@@ -106,22 +107,24 @@ class TakeOver:
                 await self._apply(owner, applied, origin, fresh)
                 applied, restored = fresh[-1].offset + 1, restored + len(fresh)
         if position is START:
-            # The store reflects what is aborted by now; or a newer owner has moved on, and
-            # compaction took the position that was newest before.
-            await self._undo(writer, owner)
+            message = "a newer owner has moved on, and compaction took the newest position before"
+            raise Doubt(message)
         held = Held(writer, owner, applied, origin, Ledger(position), bounds.end)
         return held, restored, wiped
 
-    async def _undo(self, writer: Writer, owner: str) -> Never:
+    async def _is_past(self, topic: str, newest: int) -> bool:
+        """Tell whether the changelog holds the record with which a store ends that reflects it.
+
+        Where it is not to be seen, it was aborted after all (see `_undo`), and this copy of the
+        store may be one of several that reflect it; or it was compacted, and nothing is known.
+        """
+        return any([r async for r, _ in self.log.read(topic, self.number, newest, newest + 1, 1)])
+
+    async def _undo(self, writer: Writer) -> Never:
         """Abort what the brokers confirmed and forgot (see `log.kafka_writer`). Never returns.
 
-        The store may reflect it, in whole or in part, so it is wiped first: whoever comes after a
-        crash in between finds the same and does the same. What would not be recognised is a second
-        copy of the store with that in it, as a failover or a backup of the same second leaves one.
+        Nobody has seen it but the store, and that is recognised as soon as it is aborted.
         """
-        if not await self.store.wipe(self.number, owner):
-            message = "a newer owner claimed the store while it was to be wiped"
-            raise Fenced(message)
         await writer.end_open()
         message = "the changelog lacks what was confirmed; what stood open is aborted now"
         raise Doubt(message)

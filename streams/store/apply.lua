@@ -8,6 +8,9 @@
 --       5 how many arguments are fields and values, 6 how many are scores and members
 --       7... field, value, ..., score, member, ..., and members to remove
 -- Returns 1, or 0 where the condition does not hold; then nothing was written.
+--
+-- Meta is empty while the rest is written: should that break off, nobody trusts what it left.
+-- Not deleted: a server without memory refuses a script's first write only if that may need some.
 
 local CHUNK = 7000 -- Lua unpacks at most about 8,000 values; even, so that pairs stay together
 
@@ -28,6 +31,7 @@ end
 local fields_end = 6 + tonumber(ARGV[5])
 local moves_end = fields_end + tonumber(ARGV[6])
 local fields, dues = string.match(meta, '^%S* %d+ %d+ (%d+) (%d+) ')
+redis.call('HSET', KEYS[1], ARGV[1], '')
 -- Counts advance by what this write adds, so that a loss just before it is not counted away.
 fields = fields + each_chunk('HSET', KEYS[1], 7, fields_end)
 dues = dues + each_chunk('ZADD', KEYS[2], fields_end + 1, moves_end)

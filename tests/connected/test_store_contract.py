@@ -73,6 +73,20 @@ async def test_lost_parts_show_in_the_counts(
     assert await store.view(P, []) == (EMPTY, 1, 1, [])
 
 
+async def test_a_step_that_breaks_off_leaves_no_meta(
+    store: RedisStore, server: Connection, app_name: str
+) -> None:
+    await store.claim(P, ME)
+    assert await store.apply(P, ME, 0, step(1, {b"x": b"1"}))
+    await server.call("SET", keys.due_key(app_name, P), "not an index")
+    with pytest.raises(Halt, match="WRONGTYPE"):
+        await store.apply(P, ME, 1, step(2, {b"x": b"2"}, {b"c": 5}))
+    assert await server.call("HGET", keys.hash_key(app_name, P), b"x") == b"2"
+    assert await store.claim(P, OTHER) == EMPTY
+    assert await store.wipe(P, OTHER)
+    assert await store.view(P, [b"x"]) == (EMPTY._replace(owner=OTHER), 0, 0, [None])
+
+
 async def test_meta_that_cannot_be_read_counts_as_lost(
     store: RedisStore, server: Connection, app_name: str
 ) -> None:

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from streams.log.port import Append, Entry, Record
-from streams.topics import LOG, STATE
+from streams.topics import LOG
 from tests.simulation.chance import Chance
-from tests.simulation.history import PARTITION
 
 WALL = 20_100 * 86_400  # when a history begins: later than everything that its events tell of
 
@@ -91,8 +90,6 @@ class Brokers:
         """What the committed transactions of each name sent into the log, with the partition."""
         self.forgotten: dict[str, Transaction] = {}
         """Decided transactions whose markers will not be written, by their writer's name."""
-        self.undone: list[range] = []
-        """What stores may have applied of the changelog that the brokers aborted later."""
 
     def stored(self, topic: str, partition: int) -> Stored:
         """Return a partition of a topic, which exists as soon as it is named."""
@@ -149,8 +146,6 @@ class Brokers:
         """Abort what is outstanding of a transaction; `committed` was sent, as it seemed."""
         for stored, drawn in transaction.parts:
             _mark(stored, drawn, committed=False)
-            if stored is self.stored(STATE, PARTITION):
-                self.undone.append(range(drawn[0].offset + 1, drawn[-1].offset + 2))
         for sent in committed:
             self.sent[name].remove(sent)
 
@@ -240,7 +235,6 @@ class Brokers:
         self.topics.clear()
         self.under_way.clear()
         self.forgotten.clear()
-        self.undone.clear()
         self.sent.clear()
 
 

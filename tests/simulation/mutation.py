@@ -16,7 +16,7 @@ import pytest
 from tests.simulation.run import run
 from tests.simulation.world import World
 
-SEEDS_MAX = 800
+SEEDS_MAX = 3_000
 
 
 def mutated(function: Callable[..., Any], guard: str, instead: str) -> Callable[..., Any]:

@@ -8,11 +8,12 @@ worker's connection.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from streams.errors import Unavailable
 from streams.store.memory import MemoryStore, Snapshot
-from streams.store.port import Meta, Step, View
+from streams.store.port import EMPTY, Meta, Step, View
 from tests.simulation.chance import Chance, point
 
 _PAST_MAX = 400  # whole writes that a restart can cut off
@@ -32,12 +33,9 @@ class Servers:
         self.primary = MemoryStore()
         self.deposed: MemoryStore | None = None  # some still write to it; nothing of it will stay
         self.full = False
-        # Scripts that end in the middle, or single entries that vanish: a world has one of the two.
-        # Both between two looks at the counts could cancel out there.
         self.scripts_break = chance.random.random() < 0.3
         self.past: list[Snapshot] = []
         self.backups: list[Snapshot] = []
-        self.undone: list[range] = []
 
     def remember(self, server: MemoryStore) -> None:
         """Keep what a server holds after a write, as its append-only file does."""
@@ -63,34 +61,17 @@ class Servers:
             "memory full": lambda: setattr(self, "full", True),
         }
         kind = self.chance.random.choice((*kinds, "lose field"))
-        if not (self.scripts_break and kind in {"lose due", "lose field"}):
-            self.chance.seen[kind] += 1
-            kinds[kind]()
+        self.chance.seen[kind] += 1
+        kinds[kind]()
 
     def mend(self) -> None:
         """Let there be memory again, and one server that everybody speaks to."""
         self.full = False
         self.deposed = None
 
-    def lose_copies(self) -> None:
-        """Let two servers at once not both live on with what brokers forgot, see `_is_undone`."""
-        if self.deposed is not None and self.undone:
-            for server in (self.primary, self.deposed):
-                if self._is_undone(server.snapshot(self.partition)):
-                    server.lose(self.partition)
-
-    def _is_undone(self, snapshot: Snapshot) -> bool:
-        """Tell whether a copy reflects what the brokers first confirmed and then forgot.
-
-        The product cannot tell it from a copy of what came instead, and says so: a crash of the
-        brokers would have to meet a failover or a backup of the store within the same second.
-        """
-        return any(snapshot.meta.applied in past for past in self.undone)
-
     def _restore(self, snapshots: Sequence[Snapshot]) -> None:
-        known = [snapshot for snapshot in snapshots if not self._is_undone(snapshot)]
-        if known:
-            self.primary.restore(self.partition, self.chance.random.choice(known))
+        if snapshots:
+            self.primary.restore(self.partition, self.chance.random.choice(snapshots))
 
     def _fail_over(self) -> None:
         """A replica that lags becomes the primary; who is connected does not notice yet."""
@@ -180,7 +161,6 @@ class SimStore:
     def _connected(self) -> MemoryStore:
         """Return the server that we speak to, which is perhaps not the primary any more."""
         servers = self.servers
-        servers.lose_copies()
         if self._server is not servers.primary and self._server is not servers.deposed:
             self._server = servers.primary
             raise Unavailable("the server has ended")
@@ -207,7 +187,7 @@ class SimStore:
         await point()
 
     def _apply_half(self, server: MemoryStore, partition: int, step: Step) -> None:
-        """Write some of a step and not its meta, as a server does that ends in the middle."""
+        """Take meta away and write some of a step, as a script does that ends in the middle."""
         random, snapshot = self.chance.random, server.snapshot(partition)
         snapshot.fields.update(islice(step.fields.items(), random.randint(0, len(step.fields))))
         for customer, due in islice(step.dues.items(), random.randint(0, len(step.dues))):
@@ -215,4 +195,4 @@ class SimStore:
                 snapshot.dues.pop(customer, None)
             else:
                 snapshot.dues[customer] = due
-        server.restore(partition, snapshot)
+        server.restore(partition, replace(snapshot, meta=EMPTY))

@@ -63,7 +63,6 @@ class World:
         chance = Chance(random)
         brokers = Brokers(chance)
         log, servers = SimLog(brokers), Servers(chance, PARTITION)
-        servers.undone = brokers.undone
         if random.random() < _WITH_SOURCES:
             crew = Crew(
                 Sources(random, chance, brokers, random.randint(10, 40), random.random() < 0.15),
