@@ -27,7 +27,7 @@ def expected_purchases(
         c / (a - 1) (1 - (1 - z)^u F(u, c - v; c; z))
 
     where u and v are n and a - 1: either may be which, and with the smaller as u the series is
-    short. Around a = 1 both the power and F are 1 and a little, so it is the little that is computed.
+    short. Around a = 1 the power and F are 1 and a little, so it is the little that is computed.
     """
     a = model.a if abs(model.a - 1.0) > _SINGULAR else 1.0 + _SINGULAR
     z = horizon_days / (model.alpha_days + age_days + horizon_days)
