@@ -75,7 +75,7 @@ class Move(NamedTuple):
     rule: str
     left: str | None
     entered: str | None
-    at: int  # seconds
+    at: str  # RFC 3339
     by_rule: bool
 
 
@@ -83,14 +83,14 @@ class Flaps:
     """Finds flaps among published outputs; they come in the order of each customer's history."""
 
     def __init__(self) -> None:
-        self._left: dict[tuple[str, str, str], int] = {}
+        self._left: dict[tuple[str, str, str], str] = {}
 
     def take(self, moves: Iterable[Move]) -> Counter[str]:
         """Return how many flaps there are among the next moves, by rule."""
         found: Counter[str] = Counter()
         for customer, rule, left, entered, at, by_rule in moves:
             left_at = self._left.pop((customer, rule, entered or ""), None)
-            if by_rule and left_at is not None and at - left_at < FLAP_DAYS * DAY_S:
+            if by_rule and left_at is not None and _seconds(left_at, at) < FLAP_DAYS * DAY_S:
                 found[rule] += 1
             if left is not None:
                 key = customer, rule, left
@@ -135,5 +135,8 @@ def _between_categories(said: _Segment) -> Iterator[Move]:
 
 
 def _moved(said: _Told, rule: str, left: str | None, entered: str | None) -> Move:
-    at = int(datetime.fromisoformat(said.occurred_at).timestamp())
-    return Move(said.customer_id, rule, left, entered, at, said.origin == "live")
+    return Move(said.customer_id, rule, left, entered, said.occurred_at, said.origin == "live")
+
+
+def _seconds(begin: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()

@@ -163,6 +163,9 @@ class Program:
             if days is not None:
                 summed = f"total({buckets}[0], {buckets}[1], today - {days})"
             code = f"{summed} if {buckets}[0] else 0"
+        elif spec.of is not None:
+            code = f"{self.bind(spec.of)}({self.buckets(fact)}, {self.window(fact)})"
+            code = self.guarded(fact, code)
         elif spec.windowed:
             given, of = self.window(fact), _given(_outside_window(fact))
             code = self.guarded(fact, f"{self.bind(spec.function)}(facts, zone, {given}{of})")

@@ -148,7 +148,7 @@ def points(program: Program, node: Points) -> Term:
 
 def points_range(program: Program, node: Points) -> Range:
     """Write between what a sum of points lies, whatever its undecided conditions turn out to be."""
-    low, high = [], []
+    low, high, undecided = [], [], []
     for number, condition in node.parts:
         term = program.condition(condition)
         certain = f"({number!r} if {term.code} else 0)"
@@ -156,10 +156,14 @@ def points_range(program: Program, node: Points) -> Range:
         least, most = (certain, possible) if number >= 0 else (possible, certain)
         low.append(least)
         high.append(most)
+        if term.unknown:
+            undecided.append(f"{term.code} is None")
     hint = f"score_{node.name}"
-    return Range(
-        program.let(f"{hint}_low", " + ".join(low)), program.let(f"{hint}_high", " + ".join(high))
-    )
+    least = program.let(f"{hint}_low", " + ".join(low))
+    if not undecided:
+        return Range(least, least)
+    most = f"{' + '.join(high)} if {' or '.join(undecided)} else {least}"
+    return Range(least, program.let(f"{hint}_high", most))
 
 
 def ranged(program: Program, span: Range, op: str, bound: Term) -> Term:

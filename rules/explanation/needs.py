@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeGuard
 
-from rules.explanation.evidence import is_money, named, rounded
+from rules.explanation.evidence import arguments, is_money, named, rounded
 from rules.explanation.through import through
 from rules.explanation.view import View
 from rules.language.tree import And, Compare, Condition, Fact, Or, Points, render
@@ -58,16 +58,17 @@ def _failing(view: View, node: Condition) -> list[Compare]:
 
 
 def _need(view: View, node: Compare) -> dict[str, Any]:
-    value, bound = view.value(node.left), view.value(node.right)
-    if isinstance(node.left, Fact):
-        need: dict[str, Any] = {"fact": node.left.name, **named(node.left)["args"]}
+    left, value, bound = node.left, view.value(node.left), view.value(node.right)
+    if isinstance(left, Fact):
+        need: dict[str, Any] = {"fact": left.name, **arguments(left)}
     else:
-        need = {"expression": render(node.left)}
+        need = {"expression": render(left)}
     apart = _apart(node, value, bound)
-    differing = {"have": rounded(value), "op": node.op, "need": rounded(bound)}
     if apart:
-        differing = _in_money(view, node, apart)
-    return need | differing | _points(view, node)
+        need |= _in_money(view, node, apart)
+    else:
+        need |= {"have": rounded(value), "op": node.op, "need": rounded(bound)}
+    return need | _points(view, node)
 
 
 def _lack(view: View, node: Compare) -> dict[str, Any]:

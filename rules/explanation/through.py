@@ -27,6 +27,8 @@ def through(view: View, node: Compare) -> Condition | None:
     if not isinstance(node.left, Fact) or not isinstance(node.right, Constant):
         return None
     dimension = dimension_of(node.left)
+    if dimension is None:
+        return None
     rules = next((each for each in view.book.rules.dimensions if each.name == dimension), None)
     if rules is None or node.op not in {"==", "in", "has"} or _is_declared(view, rules):
         return None

@@ -25,7 +25,6 @@ from rules.language.tree import (
     Constant,
     Crossing,
     Fact,
-    Happened,
     Lookup,
     Or,
     Points,
@@ -87,17 +86,24 @@ class View:
         self._event = event
         self._before = state.concluded
         self._categories: dict[str, Text] = {}
-        self._read: dict[Fact, Any] = {}
+        # By identity, since what is asked again and again are the rulebook's own nodes; each is
+        # held with its result, or a later one might come to have the same.
+        self._known: dict[int, tuple[Value | Condition, Any]] = {}
+        self._ranges: dict[int, tuple[Points, tuple[float, float]]] = {}
 
     def value(self, node: Value) -> Any:  # noqa: ANN401  # a number, a text, or None
         """Return a value; None: unknown."""
-        if isinstance(node, Fact):
-            if node not in self._read:
-                self._read[node] = self._fact(node)
-            return self._read[node]
         if isinstance(node, Constant):
             return node.value
+        known = self._known.get(id(node))
+        if known is None:
+            known = self._known[id(node)] = node, self._value(node)
+        return known[1]
+
+    def _value(self, node: Value) -> Any:  # noqa: ANN401  # a number, a text, or None
         match node:
+            case Fact():
+                return self._fact(node)
             case Arithmetic(op, left, right):
                 one, other = self.value(left), self.value(right)
                 if one is None or other is None or (op == "/" and other == 0):
@@ -113,6 +119,12 @@ class View:
 
     def _range(self, score: Points) -> tuple[float, float]:
         """Return between what a score lies, whatever its undecided conditions turn out to be."""
+        known = self._ranges.get(id(score))
+        if known is None:
+            known = self._ranges[id(score)] = score, self._ranged(score)
+        return known[1]
+
+    def _ranged(self, score: Points) -> tuple[float, float]:
         low: float = 0
         high: float = 0
         for points, condition in score.parts:
@@ -152,21 +164,32 @@ class View:
 
     def holds(self, node: Condition) -> Truth:
         """Return whether a condition holds, in Kleene's three-valued logic; None: unknown."""
+        known = self._known.get(id(node))
+        if known is None:
+            known = self._known[id(node)] = node, self._holds(node)
+        truth: Truth = known[1]
+        return truth
+
+    def _holds(self, node: Condition) -> Truth:
         if isinstance(node, Compare):
-            if isinstance(node.left, Points):
-                return _ranged(node.op, self._range(node.left), self.value(node.right))
-            return compared(node.op, self.value(node.left), self.value(node.right))
-        match node:
-            case And(parts):
-                truths = [self.holds(part) for part in parts]
-                return False if False in truths else None if None in truths else True
-            case Or(parts):
-                truths = [self.holds(part) for part in parts]
-                return True if True in truths else None if None in truths else False
-            case Crossing():
-                return self._crossed(node)
-            case Happened(kind, args):
-                return happened(self._event, kind, **{name: str(value) for name, value in args})
+            return self._compared(node)
+        if isinstance(node, And | Or):
+            decides, found = isinstance(node, Or), not isinstance(node, Or)
+            is_known = True
+            for part in node.parts:
+                truth = self.holds(part)
+                if truth is decides:
+                    return decides
+                is_known = is_known and truth is not None
+            return found if is_known else None
+        if isinstance(node, Crossing):
+            return self._crossed(node)
+        return happened(self._event, node.kind, **{name: str(value) for name, value in node.args})
+
+    def _compared(self, node: Compare) -> Truth:
+        if isinstance(node.left, Points):
+            return _ranged(node.op, self._range(node.left), self.value(node.right))
+        return compared(node.op, self.value(node.left), self.value(node.right))
 
     def _crossed(self, node: Crossing) -> bool:
         now, was = _texts(self.value(node.fact)), _texts(self._was(node.fact))

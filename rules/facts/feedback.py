@@ -45,7 +45,20 @@ def feedback_count(
     return total(cases.feedback_buckets(facts, zone, polarity, metric, kind, topic), window)
 
 
-@fact(Unit.SCORE, "exits", source=cases.score_buckets, unknown=True, reads="feedback")
+def _mean_score(buckets: tuple[Series, Series], window: Span) -> float | None:
+    scores, answers = buckets
+    count = total(answers, window)
+    return total(scores, window) / count if count else None
+
+
+@fact(
+    Unit.SCORE,
+    "exits",
+    source=cases.score_buckets,
+    of=_mean_score,
+    unknown=True,
+    reads="feedback",
+)
 def feedback_mean(
     facts: Facts, zone: Calendar, window: Span, metric: str, topic: str | None = None
 ) -> float | None:
@@ -53,9 +66,7 @@ def feedback_mean(
 
     Of a topic, among the newest 32 answers.
     """
-    scores, answers = cases.score_buckets(facts, zone, metric, topic)
-    count = total(answers, window)
-    return total(scores, window) / count if count else None
+    return _mean_score(cases.score_buckets(facts, zone, metric, topic), window)
 
 
 def _nps(facts: Facts, zone: Calendar) -> tuple[Series, ...]:

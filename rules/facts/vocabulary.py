@@ -57,7 +57,7 @@ class FactSpec:
 
     `function` is the same without the look-up of the window: it takes a `Span` in place of today
     where the fact is `windowed`. `source` takes the customer, the zone and the arguments that are
-    not of the window.
+    not of the window; `of` computes the value from what it returns and the window.
     """
 
     name: str
@@ -68,6 +68,7 @@ class FactSpec:
     arguments: Mapping[str, Argument]
     function: Read
     source: Source | None
+    of: Read | None = None
     windowed: bool = False
     reads: Cases | None = None  # without any of these it has no data
     positional: int = 0  # how many arguments are given without their name

@@ -8,7 +8,7 @@ dividing equal units gives a share, money by orders gives money.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rules.facts import VOCABULARY, lookup
 from rules.facts.given import GIVEN
@@ -58,6 +58,7 @@ class Resolver:
     personal: frozenset[str]
     horizon_days: float  # of churn risk; 0 without churn rules
     moments: bool = False
+    _facts: dict[str, Fact] = field(default_factory=dict)
 
     def read_condition(self, text: str, *, moments: bool = False) -> Condition:
         """Return the condition that a text says, resolved."""
@@ -261,7 +262,7 @@ class Resolver:
                 raise BadExpression(
                     f"`{name}` needs a horizon", "add a `churn:` section with its horizon"
                 )
-            return Fact(name, arguments), given.unit
+            return self._shared(name, arguments), given.unit
         spec = lookup(name)
         if spec is None:
             raise no_fact(name)
@@ -269,9 +270,17 @@ class Resolver:
         conflict = spec.conflict(dict(arguments))
         if conflict is not None:
             raise BadExpression(conflict)
-        fact = Fact(name, arguments)
+        fact = self._shared(name, arguments)
         self._is_declared(fact)
         return fact, spec.unit
+
+    def _shared(self, name: str, arguments: tuple[tuple[str, Argument], ...]) -> Fact:
+        """Return a fact, the same object wherever it is written, as what is looked up fast.
+
+        Told apart by its text, since 1 and 1.0 are equal.
+        """
+        fact = Fact(name, arguments)
+        return self._facts.setdefault(render(fact), fact)
 
     def _is_declared(self, fact: Fact) -> None:
         """Refuse a personal attribute that the rulebook does not declare."""

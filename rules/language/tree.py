@@ -76,6 +76,10 @@ class Points:
     name: str
     parts: tuple[tuple[int | float, Condition], ...]
 
+    def __hash__(self) -> int:
+        """Return the name's hash: a rulebook has one score of a name, and its parts are many."""
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Compare:

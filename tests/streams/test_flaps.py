@@ -97,9 +97,10 @@ def test_of_several_categories_each_may_flap() -> None:
 
 def test_one_process_remembers_a_bounded_number() -> None:
     found = Flaps()
-    many = [Move(f"{n}", "dimensions.x", "a", "b", 0, True) for n in range(MOVES_MAX + 1)]
+    on, later = "2026-03-01T12:00:00Z", "2026-03-09T12:00:00Z"
+    many = [Move(f"{n}", "dimensions.x", "a", "b", on, True) for n in range(MOVES_MAX + 1)]
     assert found.take(many) == Counter()
-    back = [Move(who, "dimensions.x", "b", "a", 9, True) for who in ("0", f"{MOVES_MAX}")]
+    back = [Move(who, "dimensions.x", "b", "a", later, True) for who in ("0", f"{MOVES_MAX}")]
     assert found.take(back) == {"dimensions.x": 1}
 
 
