@@ -184,8 +184,10 @@ class Kafka:
     def _launch(self, node: _Node) -> Process:
         heap_mb = 1024 if len(self._nodes) == 1 else 512
         command = _java(
-            # As Kafka's own start script has it.
+            # As Kafka's own start script has it, but for the second compiler: on few processors it
+            # takes more time from everybody in a local broker's life than it gives back.
             *(f"-Xms{heap_mb}m", f"-Xmx{heap_mb}m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"),
+            "-XX:TieredStopAtLevel=1",
             f"-Dlog4j2.configurationFile={_CONFIG / 'log4j2.properties'}",
             "kafka.Kafka",
             str(node.properties_path),
