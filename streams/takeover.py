@@ -144,10 +144,12 @@ class TakeOver:
     async def _founded(self, writer: Writer, topic: str, owner: str, end: int) -> Held:
         """Begin an empty changelog: its identity first, then the position before everything.
 
-        Everything is what the log still holds: an application may be newer than its log.
+        The identity names the log's. Everything is what the log still holds: an application may be
+        newer than its log.
         """
-        origin, now = self.draw(), self.clock.now()
-        log = await self.log.bounds(self.settings.prefix + LOG, self.number)
+        log_name, now = self.settings.prefix + LOG, self.clock.now()
+        origin = f"{self.draw()}.{await self.log.identity(log_name)}"
+        log = await self.log.bounds(log_name, self.number)
         position = msgspec.structs.replace(
             START, next=log.start, partitions=self.settings.partitions
         )
@@ -218,7 +220,7 @@ class TakeOver:
         return Ledger(held.ledger.position, marks, eras, slots)
 
     async def _check_log(self, held: Held) -> None:
-        """Step 4: the position must lie within a log of the same shape."""
+        """Step 4: the position must lie within the same log, of the same shape."""
         position, partitions = held.ledger.position, self.settings.partitions
         if position.partitions != partitions:
             message = (
@@ -226,12 +228,17 @@ class TakeOver:
                 f"{partitions}; the number is fixed for a log's life: set it back"
             )
             raise Halt(message)
-        bounds = await self.log.bounds(self.settings.prefix + LOG, self.number)
+        name = self.settings.prefix + LOG
+        bounds, identity = await self.log.bounds(name, self.number), await self.log.identity(name)
+        if held.origin.partition(".")[2] != identity:
+            await self._confirm(held)
+            message = f"{name} is another topic than the one that this changelog was begun with"
+            raise Halt(f"{message}: it was made anew; {_ANEW}")
         if not bounds.start <= position.next <= bounds.end:
             await self._confirm(held)
             message = (
                 f"the next record to take is {position.next}, but {LOG}-{self.number} holds "
-                f"{bounds.start} to {bounds.end}: it was truncated or made anew"
+                f"{bounds.start} to {bounds.end}: it was truncated"
             )
             raise Halt(f"{message}; {_ANEW}")
 

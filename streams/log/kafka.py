@@ -17,6 +17,7 @@ from aiokafka.producer import sender
 from streams.log.kafka_client import FAILED, Connections, meaning
 from streams.log.kafka_writer import KafkaWriter
 from streams.log.port import BATCH_BYTES_MAX, Bounds, Place, Record
+from streams.log.positions import KafkaPositions
 
 READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"  # aiokafka's names
 _FETCH_BYTES = 4 << 20
@@ -65,6 +66,7 @@ class KafkaLog:
         }
         self._timeouts = timeouts
         self._connections = Connections()
+        self._positions = KafkaPositions(bootstrap, client=self._client)
         self._offsets: dict[str, AIOKafkaConsumer] = {}  # by what they may read
         self._starting_offsets = asyncio.Lock()
 
@@ -125,6 +127,10 @@ class KafkaLog:
             raise meaning("Asking whether transactions stand open", error) from error
         return any(readable[place] < ends[place] for place in asked)
 
+    async def identity(self, topic: str) -> str:
+        """Return what tells a topic from a later one of the same name: the id that brokers drew."""
+        return await self._positions.identity(topic)
+
     async def read(
         self, topic: str, partition: int, start: int, end: int, chunk_max: int = 1_000
     ) -> AsyncIterator[tuple[Sequence[Record], int]]:
@@ -159,6 +165,7 @@ class KafkaLog:
     async def close(self) -> None:
         """Give all connections back, writers' too; waits a bounded time."""
         self._offsets.clear()
+        await self._positions.close()
         await self._connections.close()
 
     def _new_consumer(self, isolation: str) -> AIOKafkaConsumer:

@@ -116,6 +116,10 @@ class Log(Protocol):
         """Tell whether one of the places holds something that cannot be read yet."""
         ...
 
+    async def identity(self, topic: str) -> str:
+        """Return what tells a topic from a later one of the same name; it has no dot."""
+        ...
+
     def read(
         self, topic: str, partition: int, start: int, end: int, chunk_max: int = 1_000
     ) -> AsyncIterator[tuple[Sequence[Record], int]]:

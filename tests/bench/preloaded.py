@@ -18,7 +18,7 @@ from models.calendar import DAY_S
 from rules import catalog
 from streams.batch import state_digest
 from streams.ledger import Ledger
-from streams.log.port import Append, Entry
+from streams.log.port import Append, Entry, Log
 from streams.log.producer import Producer
 from streams.store import keys
 from streams.topics import LOG, STATE, Catalogue
@@ -67,14 +67,14 @@ def past(customers: int = _MODELS) -> Past:
 
 
 async def preload(
-    producer: Producer, catalogue: Catalogue, shop: Shop, lived: Past, told: Told
+    into: Log, producer: Producer, catalogue: Catalogue, shop: Shop, lived: Past, told: Told
 ) -> LogWriter:
     """Give every customer of the shop a past; return the writer of the log that goes on from it."""
     log = LogWriter(producer, catalogue.name(LOG), catalogue.partitions)
     await log.rulebook()
     await log.tick(lived.now)
     changelog = _Changelog(producer, catalogue, lived)
-    await changelog.begin()
+    await changelog.begin(await into.identity(catalogue.name(LOG)))
     states = cycle(lived.states)
     written = 0
     for chunk in _chunks(shop):
@@ -105,11 +105,11 @@ class _Changelog:
         self._ledger = lived.ledger
         self._digests = [0] * catalogue.partitions
 
-    async def begin(self) -> None:
-        """Write what stands before the first state."""
+    async def begin(self, of: str) -> None:
+        """Write what stands before the first state; `of`: the log's identity."""
         ledger = self._ledger
         entries = [
-            Entry(keys.ORIGIN, b"preloaded"),
+            Entry(keys.ORIGIN, f"preloaded.{of}".encode()),
             Entry(keys.BOOK, msgspec.json.encode(ledger.slots)),
             *(
                 Entry(keys.era_field(slot), msgspec.json.encode(era.record))

@@ -42,6 +42,7 @@ async def timers(site: Site, customers: int, told: Told) -> list[Line]:
     async with site.deployment() as deployment:
         shop = Shop(customers, deployment.settings.partitions)
         writer = await preload(
+            deployment.reached.log,
             deployment.reached.producer,
             deployment.catalogue,
             shop,

@@ -43,6 +43,7 @@ async def _size(site: Site, customers: int, events: int, lived: Past, told: Told
     async with site.deployment() as deployment:
         shop = Shop(customers, deployment.settings.partitions)
         writer = await preload(
+            deployment.reached.log,
             deployment.reached.producer,
             deployment.catalogue,
             shop,

@@ -26,7 +26,7 @@ class Member:
 async def test_a_worker_takes_over_what_was_preloaded() -> None:
     log, store, lived = MemoryLog(lambda: 0), MemoryStore(), past(customers=20)
     shop = Shop(CUSTOMERS, PARTITIONS)
-    writer = await preload(MemoryProducer(log), CATALOGUE, shop, lived, lambda _: None)
+    writer = await preload(log, MemoryProducer(log), CATALOGUE, shop, lived, lambda _: None)
     names = (f"owner-{number}" for number in count())
     customers = 0
     for number in range(PARTITIONS):

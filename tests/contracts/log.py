@@ -64,6 +64,12 @@ class LogContract:
         assert await bench.log.bounds(bench.topic, 1) == Bounds(0, 0)
         assert await read_all(bench.log, bench.topic, 1) == []
 
+    async def test_a_topic_keeps_its_identity(self, bench: LogBench) -> None:
+        identity = await bench.log.identity(bench.topic)
+        assert identity
+        assert "." not in identity
+        assert await bench.log.identity(bench.topic) == identity
+
     async def test_records_come_back_as_they_went_in(self, bench: LogBench) -> None:
         writer = await bench.log.fence(bench.name)
         sent = [

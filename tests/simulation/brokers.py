@@ -30,6 +30,7 @@ class Stored:
     `written` keeps what retention and compaction took from `records`: the oracle forgets nothing.
     """
 
+    number: int  # of all that were ever made
     records: list[Record] = field(default_factory=list)
     written: list[Record] = field(default_factory=list)
     start: int = 0
@@ -84,6 +85,7 @@ class Brokers:
         self.chance = chance
         self.now = WALL
         self.topics: dict[tuple[str, int], Stored] = {}
+        self._made = 0
         self.epochs: dict[str, int] = {}
         self.under_way: dict[tuple[str, int], Transaction] = {}  # by writer and epoch
         self.sent: defaultdict[str, list[tuple[int, Entry]]] = defaultdict(list)
@@ -95,7 +97,8 @@ class Brokers:
         """Return a partition of a topic, which exists as soon as it is named."""
         found = self.topics.get((topic, partition))
         if found is None:
-            found = self.topics[topic, partition] = Stored()
+            self._made += 1
+            found = self.topics[topic, partition] = Stored(self._made)
         return found
 
     def append(self, append: Append) -> int:

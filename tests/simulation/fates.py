@@ -15,7 +15,7 @@ from rules.eras import ENGINE
 from streams.ledger import Position
 from streams.log.port import Append, Entry
 from streams.topics import LOG, STATE
-from tests.simulation.brokers import Brokers, Stored
+from tests.simulation.brokers import Brokers
 from tests.simulation.history import PARTITION
 
 _PASSED_MIN = 15  # more than the partition itself may send into a log that was made anew
@@ -34,7 +34,16 @@ def _make_log_anew(brokers: Brokers, position: Position, _random: Random) -> boo
     """Somebody deletes the log and makes it again, and leaves the changelog as it is."""
     if position.next < _PASSED_MIN:
         return False
-    brokers.topics[LOG, PARTITION] = Stored()
+    del brokers.topics[LOG, PARTITION]
+    return True
+
+
+def _fill_log_anew(brokers: Brokers, position: Position, random: Random) -> bool:
+    """The same, while nobody works; and the new log has grown past the position since."""
+    del brokers.topics[LOG, PARTITION]
+    entry = Entry(None, events.encode(events.Tick(t=0)))
+    count = position.next + random.randint(0, 9)
+    brokers.append(Append(LOG, PARTITION, [entry] * count))
     return True
 
 
@@ -68,16 +77,19 @@ class Fate(NamedTuple):
     """`strike` makes it happen, and returns False where it cannot yet; `says`: the worker does.
 
     `escapable`: a worker that had fetched the records in time may get by without a person.
+    `at_rest`: it happens while no worker runs.
     """
 
     strike: Callable[[Brokers, Position, Random], bool]
     says: str
     escapable: bool = False
+    at_rest: bool = False
 
 
 FATES: Mapping[str, Fate] = {
-    "log cut ahead": Fate(_cut_log_ahead, "was truncated or made anew", escapable=True),
-    "log made anew": Fate(_make_log_anew, "was truncated or made anew"),
+    "log cut ahead": Fate(_cut_log_ahead, "was truncated", escapable=True),
+    "log made anew": Fate(_make_log_anew, "it was made anew"),
+    "log made anew and filled": Fate(_fill_log_anew, "it was made anew", at_rest=True),
     "changelog cut": Fate(_cut_changelog, "it was truncated"),
     "changelog emptied": Fate(_empty_changelog, "it was truncated"),
     "engine raised": Fate(_raise_engine, "start a worker of the newer version"),

@@ -9,6 +9,7 @@ from streams.log.port import Append, Bounds, Place, Record
 from streams.topics import STATE
 from tests.simulation.brokers import Brokers
 from tests.simulation.chance import point
+from tests.simulation.history import PARTITION
 
 
 class SimLog:
@@ -56,6 +57,12 @@ class SimLog:
         self.chance.lose_reply("is open: no reply")
         stored = (self.brokers.stored(*place) for place in places)
         return any(partition.end < partition.next for partition in stored)
+
+    async def identity(self, topic: str) -> str:
+        """Return what tells a topic from a later one of the same name."""
+        await point()
+        self.chance.lose_reply("identity: no reply")
+        return str(self.brokers.stored(topic, PARTITION).number)
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, chunk_max: int = 1_000

@@ -33,6 +33,9 @@ PERSONS = {
     "a position outside the log asks for a person": Guard(
         [TakeOver], "_check_log", "not bounds.start <= position.next <= bounds.end", "False"
     ),
+    "a log that was made anew asks for a person": Guard(
+        [TakeOver], "_check_log", 'held.origin.partition(".")[2] != identity', "False"
+    ),
     "a changelog without its beginning asks for a person": Guard(
         [TakeOver],
         "_origin",

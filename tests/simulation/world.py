@@ -200,6 +200,8 @@ class World:
         self.struck = FATES[self.fate].strike(self.brokers, position, self.random)
         if self.struck:
             self.chance.seen[f"fate: {self.fate}"] += 1
+            if FATES[self.fate].at_rest:
+                self.stop()
             self.taken = log.written
             self.entries.clear()
             self.foreign.clear()
