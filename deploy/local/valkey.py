@@ -20,9 +20,11 @@ _READY_S = 20.0
 class Valkey:
     """A running Valkey server on 127.0.0.1; `with Valkey.start(folder) as valkey: ...`."""
 
-    def __init__(self, port: int, launch: Callable[[], Process]) -> None:
+    def __init__(self, port: int, data_dir: Path, launch: Callable[[], Process]) -> None:
         """Launch a server that listens on `port`; use `start`."""
         self.port = port
+        self.files = data_dir / "appendonlydir"
+        """Where it keeps what it persists."""
         self._launch = launch
         self._process = launch()
         self._wait_ready()
@@ -50,7 +52,7 @@ class Valkey:
         def launch() -> Process:
             return Process.start("Valkey", command, log_path=log_path, outlive_owner=outlive_owner)
 
-        return cls(chosen, launch)
+        return cls(chosen, data_dir, launch)
 
     @property
     def url(self) -> str:

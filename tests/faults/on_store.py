@@ -8,11 +8,11 @@ import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 
 from redis import Redis
 
+from deploy.local.errors import ServiceFailed
 from deploy.local.valkey import Valkey
 from tests.faults.row import CALM_S
 from tests.faults.scene import Scene
@@ -37,7 +37,7 @@ async def kill_store(scene: Scene, times: int) -> None:
         await scene.under_way(CALM_S)
         scene.valkey.kill()
         await asyncio.sleep(scene.fault_s())
-        await asyncio.to_thread(scene.valkey.restart)
+        await _restarted(scene.valkey)
         await scene.resume()
 
 
@@ -46,7 +46,7 @@ async def empty_store(scene: Scene, times: int) -> None:
     for _ in range(times):
         await scene.under_way(CALM_S)
         scene.valkey.kill()
-        shutil.rmtree(_files(scene))
+        shutil.rmtree(scene.valkey.files)
         await asyncio.to_thread(scene.valkey.restart)
         await scene.resume()
 
@@ -57,13 +57,13 @@ async def set_back_store(scene: Scene, times: int) -> None:
         with _commands(scene.valkey) as redis:
             redis.config_set("auto-aof-rewrite-percentage", 0)  # one file that only grows
         await scene.under_way(CALM_S)
-        sizes = {file: file.stat().st_size for file in _files(scene).iterdir()}
+        sizes = {file: file.stat().st_size for file in scene.valkey.files.iterdir()}
         await asyncio.sleep(scene.fault_s())
         scene.valkey.kill()
         for file, size in sizes.items():
             if (grown := file.stat().st_size) > size:
                 os.truncate(file, scene.chance.randrange(size, grown))
-        await asyncio.to_thread(scene.valkey.restart)
+        await _restarted(scene.valkey)
         await scene.resume()
 
 
@@ -98,7 +98,7 @@ async def fill_disk(scene: Scene, times: int) -> None:
     """
     for _ in range(times):
         await scene.under_way(CALM_S)
-        size = max(file.stat().st_size for file in _files(scene).iterdir())
+        size = max(file.stat().st_size for file in scene.valkey.files.iterdir())
         room = scene.chance.randrange(100_000)
         resource.prlimit(scene.valkey.pid, resource.RLIMIT_FSIZE, (size + room, _UNLIMITED))
         await asyncio.sleep(scene.fault_s(least_s=2.0))
@@ -124,11 +124,19 @@ async def _failed_over(scene: Scene, serving: Valkey, other: Valkey, lag_s: floa
         replica.replicaof("NO", "ONE")
     scene.wiring.fail_over(other.port)
     await scene.resume()
-    await asyncio.to_thread(serving.restart)
+    await _restarted(serving)
 
 
-def _files(scene: Scene) -> Path:
-    return scene.folder / "valkey" / "appendonlydir"
+async def _restarted(server: Valkey) -> None:
+    """Start a killed server again; without its file, as operators do, where it refuses that.
+
+    A disk that was full may have left half a write in it, which is found only now.
+    """
+    try:
+        await asyncio.to_thread(server.restart)
+    except ServiceFailed:
+        shutil.rmtree(server.files)
+        await asyncio.to_thread(server.restart)
 
 
 @contextmanager
