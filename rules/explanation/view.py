@@ -121,10 +121,10 @@ class View:
         """Return between what a score lies, whatever its undecided conditions turn out to be."""
         known = self._ranges.get(id(score))
         if known is None:
-            known = self._ranges[id(score)] = score, self._ranged(score)
+            known = self._ranges[id(score)] = score, self._summed(score)
         return known[1]
 
-    def _ranged(self, score: Points) -> tuple[float, float]:
+    def _summed(self, score: Points) -> tuple[float, float]:
         low: float = 0
         high: float = 0
         for points, condition in score.parts:
