@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from models.customer import Conclusions, CustomerState, Standing
     from rules.book import Book, Dimension, Named
 
-ENGINE = 3  # raised whenever `reduce`, `due` or the packing of states changes its results
+ENGINE = 4  # raised whenever `reduce`, `due` or the packing of states changes its results
 ERAS_MAX = 8
 _RATES_MAX = 400  # days of exchange rates that an era keeps
 LATENESS_DAYS = 30
@@ -115,7 +115,7 @@ def _fingerprint(model: RiskModel) -> str:
     return "sha256:" + sha256(msgspec.json.encode(model)).hexdigest()[:16]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2 * ERAS_MAX)
 def compiled(text: str) -> Book:
     """Return the compiled rulebook of a text; compiling is pure, so all partitions share it."""
     return compile_book(text)

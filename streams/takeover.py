@@ -230,17 +230,17 @@ class TakeOver:
             raise Halt(message)
         name = self.settings.prefix + LOG
         bounds, identity = await self.log.bounds(name, self.number), await self.log.identity(name)
+        wrong = None
         if held.origin.partition(".")[2] != identity:
-            await self._confirm(held)
-            message = f"{name} is another topic than the one that this changelog was begun with"
-            raise Halt(f"{message}: it was made anew; {_ANEW}")
-        if not bounds.start <= position.next <= bounds.end:
-            await self._confirm(held)
-            message = (
+            wrong = f"{name} was made anew: this changelog was begun with another topic"
+        elif not bounds.start <= position.next <= bounds.end:
+            wrong = (
                 f"the next record to take is {position.next}, but {LOG}-{self.number} holds "
                 f"{bounds.start} to {bounds.end}: it was truncated"
             )
-            raise Halt(f"{message}; {_ANEW}")
+        if wrong is not None:
+            await self._confirm(held)
+            raise Halt(f"{wrong}; {_ANEW}")
 
     async def _confirm(self, held: Held) -> None:
         """Write the position once more; raises Doubt where the changelog has one that is newer.

@@ -88,8 +88,8 @@ class Fate(NamedTuple):
 
 FATES: Mapping[str, Fate] = {
     "log cut ahead": Fate(_cut_log_ahead, "was truncated", escapable=True),
-    "log made anew": Fate(_make_log_anew, "it was made anew"),
-    "log made anew and filled": Fate(_fill_log_anew, "it was made anew", at_rest=True),
+    "log made anew": Fate(_make_log_anew, "was made anew"),
+    "log made anew and filled": Fate(_fill_log_anew, "was made anew", at_rest=True),
     "changelog cut": Fate(_cut_changelog, "it was truncated"),
     "changelog emptied": Fate(_empty_changelog, "it was truncated"),
     "engine raised": Fate(_raise_engine, "start a worker of the newer version"),
