@@ -197,9 +197,11 @@ def named(value: Value) -> dict[str, Any]:
     return {"fact": value.name, "args": arguments(value)}
 
 
-@lru_cache(maxsize=4_096)
 def arguments(fact: Fact) -> dict[str, Any]:
-    """Return a fact's arguments as outputs write them. Everybody's: not to be changed."""
+    """Return a fact's arguments as outputs write them.
+
+    Not remembered: 5 and 5.0 are equal, and an output must not depend on which one came first.
+    """
     return {name: rounded(given) for name, given in fact.args}
 
 

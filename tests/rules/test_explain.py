@@ -11,8 +11,10 @@ from models.customer import CustomerState
 from models.fold import fold
 from rules.book import NOTHING_GIVEN, Book
 from rules.compiler.compile import compile_book
+from rules.explanation.evidence import arguments
 from rules.explanation.explain import evidence, explain, missing_for_next
 from rules.explanation.view import View
+from rules.language.tree import Fact
 from tests.rules.strategies import NOW, TODAY, ZONE, customers, rulebooks
 from tests.rules.test_facts import complaint, purchase
 
@@ -169,3 +171,11 @@ def test_whatever_is_explained_is_what_was_concluded_and_fits_json(
 
 def _bits(mask: int, count: int) -> list[bool]:
     return [bool(mask >> rank & 1) for rank in range(count)]
+
+
+def test_equal_numbers_are_told_as_they_were_written() -> None:
+    """Whatever came first in this process: a replay must write the same bytes."""
+    whole, real = (Fact("satisfaction", (("penalty", number),)) for number in (5, 5.0))
+    assert whole == real
+    told = [msgspec.json.encode(arguments(fact)) for fact in (whole, real, whole)]
+    assert told == [b'{"penalty":5}', b'{"penalty":5.0}', b'{"penalty":5}']
