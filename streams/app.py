@@ -34,6 +34,7 @@ from streams.engine import Engine, Positions
 from streams.engine_watch import EngineWatch
 from streams.errors import Halt, StreamError, Unavailable
 from streams.fetched import Place
+from streams.housekeeping import keep_house
 from streams.ingress import Ingress, IngressSettings, sources_of
 from streams.log.kafka import KafkaLog, Timeouts
 from streams.log.positions import KafkaPositions
@@ -116,7 +117,7 @@ async def serve(role: Role, settings: Settings, stop: asyncio.Event) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD)
-        await _first(worker.engine.run(stop), watchdog.run(), failure.wait())
+        await _first(worker.engine.run(stop), watchdog.run(), keep_house(), failure.wait())
 
 
 async def _customers(
@@ -194,9 +195,12 @@ async def _ingress(
     ingress = Ingress(
         sources,
         producer,
-        positions.identity,
+        positions,
         IngressSettings(
-            catalogue.name(LOG), settings.partitions, bad_share_max=settings.ingress.bad_share_max
+            catalogue.name(LOG),
+            settings.partitions,
+            settings.consumer_group(Role.INGRESS),
+            bad_share_max=settings.ingress.bad_share_max,
         ),
         SystemClock(),
         metrics,

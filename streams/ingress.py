@@ -13,9 +13,9 @@ that are wrong but something about all of them, and diverting a stream is worse 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from models.errors import BadEvent, BadRulebook, Reason
 from models.events import EraChange, RulebookActivated, encode
@@ -30,6 +30,7 @@ from streams.log.port import BATCH_BYTES_MAX, Append, Entry, Record
 from streams.log.producer import Producer
 from streams.marks import MARK_HEADER
 from streams.releases import release_of
+from streams.source_places import Asked, SourcePlaces
 from streams.topics import CONTROL, DEAD_LETTER_SUFFIX, SOURCES, Catalogue
 
 _PARTITIONS_MEMO_MAX = 200_000  # customers, about 30 MB; hashing a key takes longer than all else
@@ -66,10 +67,14 @@ def sources_of(catalogue: Catalogue) -> dict[str, Source]:
 
 @dataclass(frozen=True, slots=True)
 class IngressSettings:
-    """`bad_share_max`: more than this share of the last `bad_window` records halts the worker."""
+    """`bad_share_max`: more than this share of the last `bad_window` records halts the worker.
+
+    `group`: the consumer group whose committed positions are ours.
+    """
 
     log_topic: str
     partitions: int
+    group: str
     bad_share_max: float = 0.5
     bad_window: int = 1_000
     bad_seen_min: int = 200
@@ -87,13 +92,16 @@ class IngressObserver(Protocol):
     def unknown_fields(self, topic: str, count: int) -> None:
         """Accepted records had fields that this version ignores."""
 
+    def deleted_unread(self, topic: str, count: int) -> None:
+        """Records of a source topic were deleted before they were taken."""
 
-@dataclass(slots=True)
-class _Place:
-    """Where we are in a source partition: its identity in marks, and the offset expected next."""
 
-    mark: bytes
-    next: int
+class _Letter(NamedTuple):
+    """A refused record. Not the exception: its traceback leads back to the batch, in a circle."""
+
+    record: Record
+    reason: Reason
+    message: str
 
 
 class _Batch:
@@ -103,7 +111,7 @@ class _Batch:
 
     def __init__(self, partitions: int) -> None:
         self.log: list[list[Entry]] = [[] for _ in range(partitions)]
-        self.letters: list[tuple[Record, BadEvent]] = []
+        self.letters: list[_Letter] = []
         self.unknown_fields = 0
 
 
@@ -114,18 +122,17 @@ class Ingress:
         self,
         sources: Mapping[str, Source],
         producer: Producer,
-        identity: Callable[[str], Awaitable[str]],
+        asked: Asked,
         settings: IngressSettings,
         clock: Clock,
         observer: IngressObserver,
     ) -> None:
         self._sources = sources
         self._producer = producer
-        self._identity = identity
         self._settings = settings
         self._clock = clock
         self._observer = observer
-        self._places: dict[tuple[str, int], _Place] = {}
+        self._places = SourcePlaces(asked, settings.group, observer.deleted_unread)
         self._partitions: dict[str, tuple[bytes, int]] = {}
         self._recent = {topic: deque[bool](maxlen=settings.bad_window) for topic in sources}
 
@@ -141,25 +148,16 @@ class Ingress:
             return
         started = self._clock.monotonic()
         source = self._sources[topic]
-        place = await self._place(topic, partition, records[0].offset)
-        batch = self._converted(source, place, records)
+        mark = await self._places.mark(topic, partition, records[0].offset)
+        batch = self._converted(source, mark, records)
         self._judge(source, records, batch.letters)
         await self._producer.deliver(self._appends(source, partition, batch))
-        place.next = records[-1].offset + 1
+        self._places.passed(topic, partition, records[-1].offset + 1)
         self._report(source, len(records), batch, started)
 
-    async def _place(self, topic: str, partition: int, offset: int) -> _Place:
-        place = self._places.get((topic, partition))
-        if place is None or place.next != offset:
-            # Not where we left off: perhaps the topic was deleted and created again.
-            identity = await self._identity(topic)
-            mark = f"{topic}#{identity}/{partition}:".encode()
-            place = self._places[topic, partition] = _Place(mark, offset)
-        return place
-
-    def _converted(self, source: Source, place: _Place, records: Sequence[Record]) -> _Batch:
+    def _converted(self, source: Source, mark: bytes, records: Sequence[Record]) -> _Batch:
         batch = _Batch(self._settings.partitions)
-        log, types, mark, memo = batch.log, source.types, place.mark, self._partitions
+        log, types, memo = batch.log, source.types, self._partitions
         for record in records:
             try:
                 customer, event, unknown = accept(
@@ -173,7 +171,7 @@ class Ingress:
                     log[target].append(Entry(key, encode(event), headers))
             except BadEvent as refusal:
                 if not (source.is_control and release_of(record.value)):
-                    batch.letters.append((record, refusal))
+                    batch.letters.append(_Letter(record, refusal.reason, str(refusal)))
             else:
                 batch.unknown_fields += bool(unknown)
         return batch
@@ -205,18 +203,16 @@ class Ingress:
         for entries in batch.log:
             entries.append(Entry(None, value, headers))
 
-    def _judge(
-        self, source: Source, records: Sequence[Record], letters: list[tuple[Record, BadEvent]]
-    ) -> None:
+    def _judge(self, source: Source, records: Sequence[Record], letters: Sequence[_Letter]) -> None:
         """Halt where too much of the recent input is refused."""
         recent = self._recent[source.topic]
-        refused = {record.offset for record, _ in letters}
+        refused = {letter.record.offset for letter in letters}
         recent.extend(record.offset in refused for record in records)
         bad = sum(recent)
         settings = self._settings
         if len(recent) < settings.bad_seen_min or bad <= settings.bad_share_max * len(recent):
             return
-        _, newest = letters[-1] if letters else (None, "earlier records")
+        newest = letters[-1].message if letters else "earlier records"
         raise Halt(
             f"{bad} of the last {len(recent)} records of {source.topic} were refused, more than "
             f"{settings.bad_share_max:.0%}. The newest: {newest}. Correct the producer, or raise "
@@ -234,10 +230,8 @@ class Ingress:
         if batch.letters:
             at = self._clock.now()
             letters = [
-                outputs.dead_letter(
-                    source.topic, partition, record, refusal.reason, str(refusal), at
-                )
-                for record, refusal in batch.letters
+                outputs.dead_letter(source.topic, partition, *letter, at)
+                for letter in batch.letters
             ]
             appends.append(Append(source.dead_letters, 0, letters))
         return appends
@@ -247,7 +241,7 @@ class Ingress:
         self._observer.ingested(source.topic, accepted, self._clock.monotonic() - started)
         if batch.unknown_fields:
             self._observer.unknown_fields(source.topic, batch.unknown_fields)
-        reasons = [refusal.reason for _, refusal in batch.letters]
+        reasons = [letter.reason for letter in batch.letters]
         for reason in dict.fromkeys(reasons):
             self._observer.refused(source.topic, reason, reasons.count(reason))
 

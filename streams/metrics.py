@@ -130,6 +130,11 @@ class Metrics:
         self._unknown_fields = counter(
             "unknown_fields_total", "Accepted records with fields nobody knows.", ("topic",)
         )
+        self._deleted_unread = counter(
+            "deleted_unread_records_total",
+            "Source records that retention deleted before they were taken. Alarm: any.",
+            ("topic",),
+        )
         self._churn_version = gauge(
             "churn_model_version",
             "Version of the churn model in force; 0: the default.",
@@ -260,3 +265,7 @@ class Metrics:
     def unknown_fields(self, topic: str, count: int) -> None:
         """Accepted records had fields that this version ignores."""
         self._unknown_fields.labels(topic).inc(count)
+
+    def deleted_unread(self, topic: str, count: int) -> None:
+        """Records of a source topic were deleted before they were taken."""
+        self._deleted_unread.labels(topic).inc(count)

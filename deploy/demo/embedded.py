@@ -41,9 +41,10 @@ class _MemoryPositions:
         self._passed[source] = Position(offset, "")
 
     async def ends(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
-        counts = {topic.name: topic.partitions or 1 for topic in _CATALOGUE.topics()}
-        places = [(topic, number) for topic in topics for number in range(counts[topic])]
-        return {place: (await self._log.bounds(*place)).end for place in places}
+        return {place: (await self._log.bounds(*place)).end for place in _places(topics)}
+
+    async def starts(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
+        return {place: (await self._log.bounds(*place)).start for place in _places(topics)}
 
     async def committed(self, group: str) -> dict[SourcePartition, Position]:
         assert group == _APP
@@ -54,6 +55,11 @@ class _MemoryPositions:
 
     async def close(self) -> None:
         """Nothing to give back."""
+
+
+def _places(topics: Sequence[str]) -> list[SourcePartition]:
+    counts = {topic.name: topic.partitions or 1 for topic in _CATALOGUE.topics()}
+    return [(topic, number) for topic in topics for number in range(counts[topic])]
 
 
 class _Alone:
@@ -95,6 +101,9 @@ class _Unobserved:
     def unknown_fields(self, topic: str, count: int) -> None:
         pass
 
+    def deleted_unread(self, topic: str, count: int) -> None:
+        pass
+
 
 @asynccontextmanager
 async def embedded() -> AsyncIterator[Pipeline]:
@@ -105,8 +114,8 @@ async def embedded() -> AsyncIterator[Pipeline]:
     ingress = Ingress(
         sources_of(_CATALOGUE),
         producer,
-        positions.identity,
-        IngressSettings(_CATALOGUE.name(LOG), _PARTITIONS),
+        positions,
+        IngressSettings(_CATALOGUE.name(LOG), _PARTITIONS, _APP),
         clock,
         _Unobserved(),
     )

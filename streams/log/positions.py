@@ -68,18 +68,20 @@ class KafkaPositions:
     async def ends(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
         """See `Positions.ends`. Read-committed: a transaction under way is not yet taken in."""
         async with self._asking(f"the ends of {', '.join(topics)}"):
-            if self._consumer is None:
-                self._consumer = AIOKafkaConsumer(
-                    **self._options, isolation_level="read_committed", enable_auto_commit=False
-                )
-                await self._consumer.start()
-            partitions = []
-            for topic in topics:
-                # Waits for the topic's metadata, so that a new topic is not taken for an empty one.
-                known = await self._consumer._client._wait_on_metadata(topic)  # noqa: SLF001
-                partitions += [TopicPartition(topic, number) for number in known]
-            ends = await self._consumer.end_offsets(partitions)
+            consumer, partitions = await self._partitions(topics)
+            ends = await consumer.end_offsets(partitions)
             return {(tp.topic, tp.partition): end for tp, end in ends.items()}
+
+    async def starts(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
+        """Return the first offset that every partition still holds; its end where it is empty.
+
+        Raises:
+            Unavailable: also where one of the topics does not exist.
+        """
+        async with self._asking(f"the starts of {', '.join(topics)}"):
+            consumer, partitions = await self._partitions(topics)
+            starts = await consumer.beginning_offsets(partitions)
+            return {(tp.topic, tp.partition): start for tp, start in starts.items()}
 
     async def committed(self, group: str) -> dict[SourcePartition, Position]:
         """See `Positions.committed`."""
@@ -128,6 +130,22 @@ class KafkaPositions:
         except FAILED as error:
             await self.close()
             raise meaning(f"Asking for {what}", error) from error
+
+    async def _partitions(
+        self, topics: Sequence[str]
+    ) -> tuple[AIOKafkaConsumer, list[TopicPartition]]:
+        """Return a consumer that runs, and all partitions of the topics."""
+        if self._consumer is None:
+            self._consumer = AIOKafkaConsumer(
+                **self._options, isolation_level="read_committed", enable_auto_commit=False
+            )
+            await self._consumer.start()
+        partitions = []
+        for topic in topics:
+            # Waits for the topic's metadata, so that a new topic is not taken for an empty one.
+            known = await self._consumer._client._wait_on_metadata(topic)  # noqa: SLF001
+            partitions += [TopicPartition(topic, number) for number in known]
+        return self._consumer, partitions
 
     async def _administrator(self) -> AIOKafkaAdminClient:
         if self._admin is None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from models.errors import Reason
 from streams.clock import SystemClock
@@ -26,6 +26,7 @@ class Unobserved:
     def ingested(self, topic: str, accepted: int, seconds: float) -> None: ...
     def refused(self, topic: str, reason: Reason, count: int) -> None: ...
     def unknown_fields(self, topic: str, count: int) -> None: ...
+    def deleted_unread(self, topic: str, count: int) -> None: ...
 
 
 @pytest.fixture
@@ -72,9 +73,9 @@ async def test_source_records_arrive_in_the_log_and_bad_ones_beside_it(
     catalogue = Catalogue(f"{app_name}.", PARTITIONS, 400, 30, 7)
     source, log = catalogue.name("customer.purchase.v1"), catalogue.name(LOG)
     await make(admin, source, f"{source}.dlq", log)
-    settings = IngressSettings(log, PARTITIONS)
+    settings = IngressSettings(log, PARTITIONS, "ingress")
     ingress = Ingress(
-        sources_of(catalogue), producer, positions.identity, settings, SystemClock(), Unobserved()
+        sources_of(catalogue), producer, positions, settings, SystemClock(), Unobserved()
     )
     values = [purchase(number, f"C-{number % 50}") for number in range(1_000)]
     values[500] = b"{}"
@@ -148,6 +149,19 @@ async def test_a_groups_positions_come_with_their_notes(
     await consumer.commit({TopicPartition(app_name, 1): (7, "1800000000")})
     await consumer.stop()
     assert await positions.committed(app_name) == {(app_name, 1): Position(7, "1800000000")}
+
+
+async def test_partitions_start_where_records_were_deleted(
+    app_name: str, admin: AIOKafkaAdminClient, producer: KafkaProducer, positions: KafkaPositions
+) -> None:
+    await make(admin, app_name, partitions=2)
+    await producer.deliver([Append(app_name, 1, [Entry(b"k", b"v")] * 10)])
+    assert await positions.starts([app_name]) == {(app_name, 0): 0, (app_name, 1): 0}
+    before = RecordsToDelete(before_offset=7)
+    await admin.delete_records({TopicPartition(app_name, 1): before})
+    assert await positions.starts([app_name]) == {(app_name, 0): 0, (app_name, 1): 7}
+    with pytest.raises(Unavailable, match="the starts of nowhere"):
+        await positions.starts(["nowhere"])
 
 
 async def test_the_cluster_tells_what_it_is(positions: KafkaPositions) -> None:

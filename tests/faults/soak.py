@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from statistics import linear_regression, mean
 from time import monotonic
 from typing import TypeAlias
 
+from streams.housekeeping import TIDY_EVERY_S
 from streams.settings import Role
 from tests.faults.on_brokers import kill_broker
 from tests.faults.on_network import cut_off_store, slow_down
@@ -29,6 +32,7 @@ _Samples: TypeAlias = dict[tuple[Role, int], list[tuple[float, int]]]
 
 _MINUTE_S, _HOUR_S = 60.0, 3_600.0
 _SAMPLE_EVERY_S = 2.0
+_FLOOR_S = 2 * TIDY_EVERY_S
 _WARM_UP_SHARE = 1 / 3
 _GENTLE = (
     rebalance,
@@ -70,10 +74,13 @@ async def soak(scene: Scene, times: int) -> None:
 def growth(samples: Sequence[tuple[float, int]]) -> float:
     """Return by which share memory grows in an hour, by the line through what follows warm-up.
 
-    `samples`: seconds and bytes, in order.
+    `samples`: seconds and bytes, in order. Of every two minutes the least counts: what is kept,
+    beside which bursts are larger than any growth that could be seen in half an hour.
     """
     warm = samples[int(len(samples) * _WARM_UP_SHARE) :]
-    times, sizes = zip(*warm, strict=True)
+    by_span = groupby(warm, key=lambda sample: int(sample[0] / _FLOOR_S))
+    floors = [min(span, key=itemgetter(1)) for _, span in by_span]
+    times, sizes = zip(*(floors if len(floors) > 1 else warm), strict=True)
     slope, _ = linear_regression(times, sizes)
     share: float = slope * _HOUR_S / mean(sizes)
     return share

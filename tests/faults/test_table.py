@@ -55,7 +55,14 @@ def test_the_pulse_notes_how_long_each_partition_stood_still() -> None:
     assert pulse.stood_still_s == pytest.approx([2, 3, 1, 4])
 
 
+def test_what_a_burst_takes_and_gives_back_is_no_growth() -> None:
+    samples = [(2.0 * n, 1_000 + (500 if n % 60 > 30 else 0) + n % 7) for n in range(900)]
+    assert abs(growth(samples)) < 0.01
+    grown = [(at, size + int(at) // 10) for at, size in samples]
+    assert growth(grown) == pytest.approx(HOUR_S / 10 / 1_120, rel=0.02)
+
+
 def test_growth_is_that_of_the_line_after_warm_up() -> None:
-    warming = [(float(n), 10 * n) for n in range(50)]
-    warm = [(float(n), 1_000 + (n - 100)) for n in range(50, 151)]
-    assert growth(warming + warm) == pytest.approx(HOUR_S / 1_000, rel=0.01)
+    warming = [(float(n), 10 * n) for n in range(600)]
+    warm = [(float(n), 10_000 + (n - 1_200)) for n in range(600, 1_801)]
+    assert growth(warming + warm) == pytest.approx(HOUR_S / 10_000, rel=0.01)

@@ -19,12 +19,12 @@ from aiokafka import AIOKafkaProducer
 from streams.app import run_worker
 from streams.engine import Engine
 from streams.engine.transport import BatchThread
-from streams.ingress import Ingress
 from streams.log.kafka import KafkaLog
 from streams.log.kafka_writer import KafkaWriter
 from streams.log.port import Append
 from streams.log.producer import KafkaProducer
 from streams.settings import Role, load
+from streams.source_places import SourcePlaces
 from streams.store.port import Step as Write
 from streams.store.port import View
 from streams.store.redis import RedisStore
@@ -130,7 +130,7 @@ def _ingress(doom: Doom) -> list[tuple[type, str, Any]]:
         await deliver(producer, appends)
 
     return [
-        (Ingress, "_place", doom.after(IngressStep.IDENTIFIED, Ingress._place)),
+        (SourcePlaces, "mark", doom.after(IngressStep.IDENTIFIED, SourcePlaces.mark)),
         (KafkaProducer, "deliver", converted),
         (
             AIOKafkaProducer,

@@ -70,9 +70,9 @@ class Crew:
         ingress = Ingress(
             sources_of(CATALOGUE),
             SimProducer(sources),
-            SimPositions(sources).identity,
+            SimPositions(sources),
             IngressSettings(
-                *(LOG, PARTITIONS),
+                *(LOG, PARTITIONS, "ingress"),
                 bad_share_max=1.0 if self.patient else 0.5,
                 bad_seen_min=_REFUSED_MIN,
             ),
@@ -153,6 +153,10 @@ class _Counting:
     def unknown_fields(self, topic: str, count: int) -> None:
         assert topic in CATALOGUE.sources
         self.seen["unknown fields"] += count
+
+    def deleted_unread(self, topic: str, count: int) -> None:
+        message = f"{count} records of {topic} were told to be deleted, and none was"
+        raise AssertionError(message)
 
     def clock_held(self, partition: int, source: str | None) -> None:
         assert partition == PARTITION

@@ -246,6 +246,14 @@ class SimPositions:
         empty = {(topic, 0): 0 for topic in topics}
         return empty | {place: self._sources.brokers.stored(*place).end for place in PLACES}
 
+    async def starts(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
+        """Return every partition's start."""
+        await point()
+        self._sources.chance.lose_reply("starts: no reply")
+        return {(topic, 0): 0 for topic in topics} | {
+            place: self._sources.brokers.stored(*place).start for place in PLACES
+        }
+
     async def committed(self, group: str) -> dict[SourcePartition, Position]:
         """Return how far the ingress group has come."""
         assert group == "ingress"

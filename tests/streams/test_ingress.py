@@ -17,6 +17,7 @@ from streams.log.partitioner import partition_for
 from streams.log.port import Append, Record
 from streams.log.producer import MemoryProducer
 from streams.topics import Catalogue
+from tests.streams.test_source_places import Sources
 
 PARTITIONS = 4
 LOG = "segment.log.v1"
@@ -47,6 +48,9 @@ class Watching:
         assert topic
         self.unknown += count
 
+    def deleted_unread(self, topic: str, count: int) -> None:
+        raise AssertionError((topic, count))
+
 
 class FailingProducer(MemoryProducer):
     """Fails the deliveries it is told to, before anything is appended."""
@@ -63,26 +67,19 @@ class FailingProducer(MemoryProducer):
 
 
 class Rig:
-    """An ingress with an in-memory log behind it. `identities` are drawn in turn."""
+    """An ingress with an in-memory log behind it."""
 
-    def __init__(self, *, failures: int = 0, identities: Sequence[str] = ("id1",)) -> None:
+    def __init__(self, *, failures: int = 0) -> None:
         self.log = MemoryLog(lambda: NOW)
         self.watching = Watching()
-        self.identities = list(identities)
-        self.asked = 0
         self.ingress = Ingress(
             sources_of(CATALOGUE),
             FailingProducer(self.log, failures),
-            self.identity,
-            IngressSettings(log_topic=LOG, partitions=PARTITIONS),
+            Sources(),
+            IngressSettings(log_topic=LOG, partitions=PARTITIONS, group="ingress"),
             ManualClock(NOW),
             self.watching,
         )
-
-    async def identity(self, topic: str) -> str:
-        assert topic
-        self.asked += 1
-        return self.identities[min(self.asked, len(self.identities)) - 1]
 
     async def held(self, topic: str, partition: int = 0) -> list[Record]:
         _, end = await self.log.bounds(topic, partition)
@@ -197,21 +194,6 @@ async def test_a_failed_delivery_is_reported_and_the_same_records_can_be_handed_
     assert await rig.logged() == []
     await rig.ingress.handle(PURCHASES, 0, batch)
     assert len(await rig.logged()) == 1
-
-
-async def test_a_topic_made_anew_has_marks_of_its_own() -> None:
-    rig = Rig(identities=["old", "new"])
-    await rig.ingress.handle(PURCHASES, 0, records([purchase(1), purchase(2)], start=100))
-    await rig.ingress.handle(PURCHASES, 0, records([purchase(3)], start=102))
-    assert rig.asked == 1
-    await rig.ingress.handle(PURCHASES, 0, records([purchase(4)], start=0))
-    marks = [headers(r)["mark"].decode() for r in await rig.logged()]
-    assert [mark.partition("#")[2] for mark in marks] == [
-        "old/0:100",
-        "old/0:101",
-        "old/0:102",
-        "new/0:0",
-    ]
 
 
 async def test_it_halts_rather_than_divert_a_stream_that_is_mostly_bad() -> None:

@@ -1,0 +1,33 @@
+"""Give back the memory that a burst took.
+
+A take-over or a backlog fills the C library's heap for a moment. What is freed then lies in pieces
+between what lives on, and stays with the process: a worker that has seen a few outages looks twice
+as large as it is, and growth that means something could not be told from it. So, once a minute, the
+pieces are handed back, garbage in circles first (connections that ended are such).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import sys
+from typing import NoReturn
+
+TIDY_EVERY_S = 60.0
+
+
+async def keep_house() -> NoReturn:
+    """Tidy every `TIDY_EVERY_S` seconds."""
+    while True:
+        await asyncio.sleep(TIDY_EVERY_S)
+        gc.collect()
+        await asyncio.to_thread(trim)  # it lets go of the interpreter's lock
+
+
+def trim() -> bool:
+    """Hand free memory back to the system; False where the C library does not know how."""
+    if sys.platform != "linux":
+        return False
+    known = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+    return bool(known is not None and known(0))
