@@ -190,9 +190,12 @@ class IngressAgent:
         ticket.done("" if newest is None else str(newest))
         self._done[place] = fetched.after
 
-    def positions(self) -> dict[Place, int]:
-        """Return where source partitions stand: those with a batch behind them, and not halted."""
-        return {place: at for place, at in self._done.items() if place not in self._halted}
+    def positions(self) -> dict[Place, int | None]:
+        """Return where source partitions stand that are not halted.
+
+        None before the first batch: one comes soon after the assignment, without records too.
+        """
+        return {place: self._done.get(place) for place in self._mine if place not in self._halted}
 
     async def missing(self) -> list[str]:
         """Say what is missing before all assigned partitions are processed."""

@@ -73,7 +73,7 @@ class _Worker:
     """A role put together: what drives it, and what is asked of it."""
 
     engine: Engine
-    positions: Callable[[], Mapping[Place, int]]
+    positions: Callable[[], Mapping[Place, int | None]]
     missing: Callable[[], Awaitable[list[str]]]
     fetched: tuple[str, ...]
 

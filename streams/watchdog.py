@@ -1,8 +1,8 @@
 """The watchdog: a worker whose position stands still while there is work ends itself.
 
 A client library can lose its footing without an error: then nothing fails, and nothing moves. The
-only sure sign is a position that stays where it is below the end of its partition. A process that
-ends is started again, takes over cleanly, and goes on.
+only sure sign is a position that stays where it is below the end of its partition, or is never
+reached at all. A process that ends is started again, takes over cleanly, and goes on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from streams.clock import Clock
 from streams.errors import StreamError, Unavailable
 
 LOOK_EVERY_S = 2.0
+_LOOK_S_MAX = 60.0  # whoever is asked gives up long before
 
 Place = tuple[str, int]
 
@@ -35,12 +36,13 @@ class Watchdog:
     """Compares positions with the ends of their partitions.
 
     `positions` returns where this worker's partitions stand, without those that are being taken
-    over or wait for a person; `ends` may raise Unavailable, and then nothing can be said.
+    over or wait for a person; None where nothing has arrived yet that would say it. `ends` may
+    raise Unavailable, and then nothing can be said.
     """
 
     def __init__(
         self,
-        positions: Callable[[], Mapping[Place, int]],
+        positions: Callable[[], Mapping[Place, int | None]],
         ends: Callable[[], Awaitable[Mapping[Place, int]]],
         clock: Clock,
         limit_s: float,
@@ -51,13 +53,20 @@ class Watchdog:
         self._clock = clock
         self._limit_s = limit_s
         self._observer = observer
-        self._moved: dict[Place, tuple[int, float]] = {}
+        self._moved: dict[Place, tuple[int | None, float]] = {}
 
     async def run(self) -> NoReturn:
         """Look every `LOOK_EVERY_S` seconds until a partition is found stalled. Raises Stalled."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            await self.look()
+            looking = asyncio.create_task(self.look())
+            await asyncio.wait({looking}, timeout=_LOOK_S_MAX)
+            if not looking.done():
+                message = (
+                    "the brokers' client neither answers nor fails; ending, to be started again"
+                )
+                raise Stalled(message)
+            looking.result()
 
     async def look(self) -> None:
         """Look once. Raises Stalled where a position stood still too long with work waiting."""
@@ -69,14 +78,17 @@ class Watchdog:
         now = self._clock.monotonic()
         before, self._moved = self._moved, {}
         for place, position in self._positions().items():
-            lag = ends.get(place, position) - position
-            self._observer.lag(*place, max(0, lag))
+            lag = None if position is None else max(0, ends.get(place, position) - position)
+            if lag is not None:
+                self._observer.lag(*place, lag)
             known, since = before.get(place, (position, now))
-            if lag <= 0 or position != known:
+            if lag == 0 or position != known:
                 since = now
             self._moved[place] = (position, since)
             if now - since >= self._limit_s:
+                at = "before its first record" if position is None else f"at offset {position}"
+                waiting = "" if lag is None else f" with {lag} offsets waiting"
                 raise Stalled(
-                    f"partition {place[1]} of {place[0]} has stood at offset {position} for "
-                    f"{now - since:.0f} s with {lag} offsets waiting; ending, to be started again"
+                    f"partition {place[1]} of {place[0]} has stood {at} for {now - since:.0f} s"
+                    f"{waiting}; ending, to be started again"
                 )

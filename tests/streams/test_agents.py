@@ -257,6 +257,7 @@ class FakeIngress:
 async def test_ingress_commits_the_newest_source_timestamp_with_its_position() -> None:
     agent = IngressAgent(FakeIngress(), LIMITS, Metrics())
     await agent.assigned([(LOG, 0)])
+    assert agent.positions() == {(LOG, 0): None}
     batch = Batch(5, 3)
     await agent.take(batch)
     assert batch.outcome == "done 1007"

@@ -1,5 +1,8 @@
 """The watchdog: who stands still with work waiting ends; who is idle, slow or cut off does not."""
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 
 from streams.clock import ManualClock
@@ -15,10 +18,11 @@ class Standing:
     """Positions and ends as a test sets them."""
 
     def __init__(self) -> None:
-        self.position, self.end = 100, 100
+        self.position: int | None = 100
+        self.end = 100
         self.reachable = True
 
-    def positions(self) -> dict[Place, int]:
+    def positions(self) -> dict[Place, int | None]:
         return {(LOG, 0): self.position}
 
     async def ends(self) -> dict[Place, int]:
@@ -45,10 +49,10 @@ async def test_the_watchdog_lets_a_slow_worker_work() -> None:
     clock, standing = ManualClock(), Standing()
     standing.end = 10_000
     watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
-    for _ in range(20):
+    for number in range(20):
         await watchdog.look()
         clock.advance(20)
-        standing.position += 1
+        standing.position = number
 
 
 async def test_the_watchdog_says_nothing_without_a_broker() -> None:
@@ -58,3 +62,46 @@ async def test_the_watchdog_says_nothing_without_a_broker() -> None:
     for _ in range(20):
         await watchdog.look()
         clock.advance(20)
+
+
+async def test_the_watchdog_ends_a_worker_to_which_a_partition_never_comes() -> None:
+    clock, standing = ManualClock(), Standing()
+    standing.position = None
+    metrics = Metrics()
+    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, metrics)
+    for _ in range(3):
+        await watchdog.look()
+        clock.advance(10)
+    assert b"tierstream_lag_records{" not in metrics.exposition()
+    with pytest.raises(Stalled, match=r"has stood before its first record for 30 s; ending"):
+        await watchdog.look()
+
+
+async def test_a_partition_that_comes_late_is_watched_from_then_on() -> None:
+    clock, standing = ManualClock(), Standing()
+    standing.position, standing.end = None, 200
+    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
+    await watchdog.look()
+    clock.advance(29)
+    standing.position = 100
+    await watchdog.look()
+    clock.advance(29)
+    await watchdog.look()
+    clock.advance(1)
+    with pytest.raises(Stalled, match="stood at offset 100 for 30 s with 100 offsets waiting"):
+        await watchdog.look()
+
+
+async def test_a_look_that_does_not_end_is_a_stall_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.watchdog.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("streams.watchdog._LOOK_S_MAX", 0.05)
+
+    async def never() -> dict[Place, int]:
+        while True:
+            with suppress(asyncio.CancelledError):  # as a library may do that was given up
+                await asyncio.sleep(1)
+                return {}
+
+    watchdog = Watchdog(Standing().positions, never, ManualClock(), 30.0, Metrics())
+    with pytest.raises(Stalled, match="neither answers nor fails"):
+        await watchdog.run()
