@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import TypeAlias
 from redis import Redis
 
 from deploy.local.kafka import Kafka
+from deploy.local.paths import LOCAL
 from deploy.local.scratch import scratch_folder
 from deploy.local.valkey import Valkey
 from streams.settings import Role
@@ -116,6 +118,8 @@ class Ground:
                 findings.differ(failure)
             told(f"judging {made.feeder.published:,} events")
             await judge(made.reached, findings)
+            if not findings.clean:
+                told(f"the logs of workers and services are kept in {kept_logs(self.folder)}")
             for outcome in outcomes:
                 outcome.findings = findings
             return outcomes
@@ -208,6 +212,17 @@ async def _under_new_rules(made: Scene, over: asyncio.Event) -> None:
         if over.is_set():
             return
         wait_s = _NEW_RULES_EVERY_S
+
+
+def kept_logs(folder: Path) -> Path:
+    """Copy the logs below a run's folder to where they outlive it; return that folder."""
+    kept = LOCAL / "failed" / folder.name
+    for log in folder.rglob("*.log"):
+        if not log.stem.isdigit():  # those are segments of Kafka's own logs
+            copy = kept / log.relative_to(folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(log, copy)
+    return kept
 
 
 def _percentile(values: Sequence[float], share: float) -> float | None:

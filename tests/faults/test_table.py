@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.faults.__main__ import SHARED_MAX, deployments
 from tests.faults.findings import Findings
 from tests.faults.pulse import Pulse
 from tests.faults.rows import ROWS, Row
-from tests.faults.run import Outcome
+from tests.faults.run import Outcome, kept_logs
 from tests.faults.soak import growth
 
 HOUR_S = 3_600
@@ -66,3 +67,16 @@ def test_growth_is_that_of_the_line_after_warm_up() -> None:
     warming = [(float(n), 10 * n) for n in range(600)]
     warm = [(float(n), 10_000 + (n - 1_200)) for n in range(600, 1_801)]
     assert growth(warming + warm) == pytest.approx(HOUR_S / 10_000, rel=0.01)
+
+
+def test_the_logs_of_a_run_that_failed_outlive_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.faults.run.LOCAL", tmp_path / "local")
+    run = tmp_path / "faults-1-x"
+    for name in ("customers-1-1.log", "kafka/broker-1/broker.log", "kafka/log/t-0/000.log"):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text(name, encoding="utf-8")
+    kept = kept_logs(run)
+    found = sorted(path.relative_to(kept).as_posix() for path in kept.rglob("*.log"))
+    assert found == ["customers-1-1.log", "kafka/broker-1/broker.log"]
