@@ -17,6 +17,8 @@ or forget anything. What makes that safe, by number:
  9  an unknown outcome drops the writer and takes over: the changelog tells whether it had landed
 10  the store is written on condition of owner and offset
 11  the consumer group's offset is for lag displays only (the engine's affair)
+12  an owner with nothing to do looks whether readers see what it committed; where brokers forgot to
+    say so (`log.kafka_writer`), perhaps nothing would ever come again: it commits once more
 
 Every await is a call of a port, so the simulation can interleave, delay, lose and kill at each.
 """
@@ -30,10 +32,18 @@ import msgspec
 
 from streams.batch import Batch, Result
 from streams.clock import Clock
-from streams.errors import Doubt, Fenced, Halt, Rejected
+from streams.errors import Doubt, Fenced, Halt, Rejected, Unavailable
 from streams.ledger import Position
 from streams.log.port import Append, Entry, Log, Record
-from streams.protocol import Held, Membership, Observer, PartitionSettings, Spoilt, checked
+from streams.protocol import (
+    Held,
+    Membership,
+    Observer,
+    PartitionSettings,
+    Spoilt,
+    checked,
+    own_places,
+)
 from streams.store import keys
 from streams.store.port import Step, Store
 from streams.takeover import TakeOver, head
@@ -161,10 +171,21 @@ class Partition:
         """Do one batch of what is due by itself; tell whether there may be more."""
         held = self._holding()
         position = held.ledger.position
-        if position.now is None or position.settled:
+        unread = await self._unread(held)
+        if not unread and (position.now is None or position.settled):
             return False
-        await self._batch(held, [], position.next)
+        await self._batch(held, [], position.next, everywhere=unread)
         return not self.settled
+
+    async def _unread(self, held: Held) -> bool:
+        """Tell whether readers wait for something that is committed; asked until they do not."""
+        if not held.unseen:
+            return False
+        try:
+            held.unseen = await self._log.is_open(own_places(self._settings, self.number))
+        except Unavailable:
+            return False  # nothing was learnt
+        return held.unseen
 
     def _holding(self) -> Held:
         if self._held is None:
@@ -172,12 +193,17 @@ class Partition:
             raise Doubt(message)
         return self._held
 
-    async def _batch(self, held: Held, records: Sequence[Record], after: int) -> int:
-        """Compute and commit one batch; return how many of its records were taken."""
+    async def _batch(
+        self, held: Held, records: Sequence[Record], after: int, *, everywhere: bool = False
+    ) -> int:
+        """Compute and commit one batch; return how many of its records were taken.
+
+        `everywhere`: its markers serve also for what brokers forgot to end.
+        """
         began = self._clock.monotonic()
         try:
             result = await self._computed(held, records, after)
-            await self._committed(held, result)
+            await self._committed(held, result, everywhere=everywhere)
         except BaseException as error:
             await self.drop()
             self._observer.doubted(self.number, type(error).__name__)
@@ -254,7 +280,7 @@ class Partition:
         result.fields[keys.POSITION] = msgspec.json.encode(position)
         return result._replace(ledger=ledger)
 
-    async def _committed(self, held: Held, result: Result) -> None:
+    async def _committed(self, held: Held, result: Result, *, everywhere: bool) -> None:
         """Steps 8 and 10: one transaction, then the store."""
         prefix = self._settings.prefix
         changelog = [Entry(name, value) for name, value in result.fields.items()]
@@ -263,8 +289,9 @@ class Partition:
             appends.append(Append(prefix + topic, self.number, entries))
         for partition, entries in result.sent.items():
             appends.append(Append(prefix + LOG, partition, entries))
-        last = (await held.writer.transact(appends, first=held.append_at))[0]
-        held.append_at = last + 2  # behind the marker
+        transact = held.writer.transact
+        last = (await transact(appends, first=held.append_at, everywhere=everywhere))[0]
+        held.append_at, held.unseen = last + 2, True  # behind the marker
         step = Step(last + 1, self._clock.now(), held.origin, result.fields, result.dues)
         if not await self._store.apply(self.number, held.owner, held.applied, step):
             message = "the store has a newer owner, or lost what was written"

@@ -12,8 +12,9 @@ from typing import Protocol
 from models.errors import Reason
 from streams.errors import Doubt
 from streams.ledger import Ledger
-from streams.log.port import Entry, Writer
+from streams.log.port import Entry, Place, Writer
 from streams.store.port import View
+from streams.topics import DEAD_LETTER_SUFFIX, LOG, OUTPUTS, STATE, TIER_CURRENT
 
 
 class Membership(Protocol):
@@ -66,6 +67,12 @@ class PartitionSettings:
     delete_retention_s: int = 7 * 86_400  # of the changelog's tombstones
 
 
+def own_places(settings: PartitionSettings, number: int) -> list[Place]:
+    """Return the places that only the owner of a partition writes to."""
+    topics = (STATE, *OUTPUTS, TIER_CURRENT, LOG + DEAD_LETTER_SUFFIX)
+    return [Place(settings.prefix + topic, number) for topic in topics]
+
+
 @dataclass(slots=True)
 class Held:
     """What is held of a partition between a take-over and the next doubt."""
@@ -78,6 +85,7 @@ class Held:
     append_at: int  # where the next record of the changelog belongs; only we write there
     cursor: int = 0  # of the pass that looks for unseated states
     quiet_at: int | None = None  # nobody in the due index is due at this clock
+    unseen: bool = True  # perhaps readers do not see yet what was committed last
 
 
 class Spoilt(Doubt):

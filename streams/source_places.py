@@ -76,14 +76,16 @@ class SourcePlaces:
 
         Most gaps are none: transactions leave markers, which are offsets without a record.
         """
-        if place is not None:
-            expected = place.next
-        else:
-            committed = (await self._asked.committed(self._group)).get(here)
-            expected = offset if committed is None else committed.offset
+        topic, partition = here
+        if place is not None and place.next >= offset:
+            return
+        # Perhaps another member has owned the partition since, and went further.
+        committed = (await self._asked.committed(self._group)).get(here)
+        known = [place.next] if place is not None else []
+        known += [committed.offset] if committed is not None else []
+        expected = max(known, default=offset)
         if expected >= offset:
             return
-        topic, partition = here
         start = (await self._asked.starts([topic]))[here]
         if (count := min(start, offset) - expected) > 0:
             self._deleted(topic, count)

@@ -18,10 +18,10 @@ from streams.clock import Clock
 from streams.errors import Doubt, Fenced, Halt
 from streams.ledger import START, Ledger, Position
 from streams.log.port import Append, Bounds, Entry, Log, Place, Record, Writer
-from streams.protocol import Held, Membership, PartitionSettings, Spoilt, checked
+from streams.protocol import Held, Membership, PartitionSettings, Spoilt, checked, own_places
 from streams.store import keys
 from streams.store.port import Step, Store
-from streams.topics import DEAD_LETTER_SUFFIX, LOG, OUTPUTS, STATE, TIER_CURRENT
+from streams.topics import LOG, STATE
 
 RESTORE_CHUNK = 1_000
 _ANEW = "restore the topic, or start anew under another app name"
@@ -60,7 +60,7 @@ class TakeOver:
         if not await self.membership.confirmed():
             message = "the group coordinator does not confirm our membership"
             raise Doubt(message)
-        places = [*self._own_places, *self._log_places]
+        places = [*own_places(self.settings, self.number), *self._log_places]
         writer = await self.log.fence(f"{self.settings.app}-{self.number}", places)
         try:
             held, restored, wiped = await self._restore(writer)
@@ -76,7 +76,7 @@ class TakeOver:
         topic = self.settings.prefix + STATE
         owner = self.draw()
         before = await self.store.claim(self.number, owner)
-        if await self.log.is_open(self._own_places):
+        if await self.log.is_open(own_places(self.settings, self.number)):
             await self._undo(writer)
         bounds = await self.log.bounds(topic, self.number)
         origin = await self._origin(topic, bounds)
@@ -128,12 +128,6 @@ class TakeOver:
         await writer.end_open()
         message = "the changelog lacks what was confirmed; what stood open is aborted now"
         raise Doubt(message)
-
-    @property
-    def _own_places(self) -> list[Place]:
-        """The partitions that only the owner's transactions write to."""
-        topics = (STATE, *OUTPUTS, TIER_CURRENT, LOG + DEAD_LETTER_SUFFIX)
-        return [Place(self.settings.prefix + topic, self.number) for topic in topics]
 
     @property
     def _log_places(self) -> list[Place]:

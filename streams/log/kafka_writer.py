@@ -13,8 +13,9 @@ It takes them for deleted, skips their markers and calls the transaction complet
 decided so. What was committed then stands open, and nobody reads on, until a marker of the same
 producer comes along: a commit makes it visible, an abort throws it away. A writer that goes on
 notices, since its next transaction begins where that marker should be: it ends both with one
-commit, in all places that it writes to. A new owner aborts what stands open (see `takeover`):
-nobody has seen it, and it is concluded again.
+commit, in all places that it writes to. If it wrote to the log it may never go on by itself, since
+its own input stands behind what is open: so its owner looks after it (`partition`). A new owner
+aborts what stands open (`takeover`): nobody has seen it, and it is concluded again.
 """
 
 from __future__ import annotations
@@ -54,11 +55,11 @@ class KafkaWriter:
         self._spent: type[StreamError] | None = None
 
     async def transact(
-        self, appends: Sequence[Append], *, first: int | None = None
+        self, appends: Sequence[Append], *, first: int | None = None, everywhere: bool = False
     ) -> tuple[int, ...]:
         """Append all or nothing; return the last offset of each append that has entries."""
         async with self._sure():
-            return await self._transact(appends, first)
+            return await self._transact(appends, first, everywhere=everywhere)
 
     @asynccontextmanager
     async def _sure(self) -> AsyncIterator[None]:
@@ -88,7 +89,9 @@ class KafkaWriter:
         self._spent = self._spent or Unavailable
         self._connections.drop(self._producer)
 
-    async def _transact(self, appends: Sequence[Append], first: int | None) -> tuple[int, ...]:
+    async def _transact(
+        self, appends: Sequence[Append], first: int | None, *, everywhere: bool
+    ) -> tuple[int, ...]:
         producer = self._producer
         await producer.begin_transaction()
         # A fatal error is also kept here, where nobody would look for it.
@@ -99,11 +102,11 @@ class KafkaWriter:
         except TOO_LARGE:
             await producer.abort_transaction()
             raise
-        if first is not None and began == first - 1:
-            self._enlist()
-        elif first is not None and began != first:
+        if first is not None and began not in {first - 1, first}:
             await producer.abort_transaction()
             raise misplaced(self._name, began, first)
+        if everywhere or (first is not None and began == first - 1):
+            self._enlist()
         await producer.commit_transaction()
         return offsets
 

@@ -186,7 +186,11 @@ class MemoryWriter:
         self._staged: list[tuple[_Partition, list[Record]]] = []
 
     async def transact(
-        self, appends: Sequence[Append], *, first: int | None = None
+        self,
+        appends: Sequence[Append],
+        *,
+        first: int | None = None,
+        everywhere: bool = False,  # noqa: ARG002  # its markers are never forgotten
     ) -> tuple[int, ...]:
         """Append all or nothing; return the last offset of each append that has entries."""
         offsets = self.stage(appends)

@@ -66,7 +66,7 @@ class Writer(Protocol):
     """A fenced transactional producer: one partition's only writer, until a newer one starts."""
 
     async def transact(
-        self, appends: Sequence[Append], *, first: int | None = None
+        self, appends: Sequence[Append], *, first: int | None = None, everywhere: bool = False
     ) -> tuple[int, ...]:
         """Append all or nothing; return each append's last offset (of its last entry).
 
@@ -74,6 +74,8 @@ class Writer(Protocol):
         the marker of what the caller knows to be committed. If it gets another one, the caller did
         not know the partition's end, and nothing becomes visible. But the offset before it is that
         marker's own: where brokers forgot it, the markers of this transaction serve for both.
+        `everywhere`: they do in every place of this writer, where something may stand open that
+        was committed; not where that is unknown.
         Appends without entries are left out of what is returned. A batch is split below
         `BATCH_BYTES_MAX`; every send is confirmed before the commit is asked for.
 

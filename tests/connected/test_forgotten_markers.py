@@ -50,6 +50,20 @@ async def test_a_writer_that_goes_on_makes_its_forgotten_commit_good(bench: Kafk
     assert not await bench.log.is_open(_places(bench))
 
 
+async def test_what_stands_open_beside_the_changelog_is_made_good_too(bench: KafkaBench) -> None:
+    outputs, later = entries(2), entries(1)
+    writer = await bench.log.fence(bench.name, _places(bench))
+    await _forgotten(writer, [Append(bench.other_topic, 1, outputs)])
+    assert await bench.log.is_open([Place(bench.other_topic, 1)])
+    assert not await bench.log.is_open([Place(bench.topic, 0)])
+
+    await writer.transact([Append(bench.topic, 0, later)], first=0, everywhere=True)
+    await settle(bench)
+    assert values(await read_all(bench.log, bench.topic)) == values(later)
+    assert values(await read_all(bench.log, bench.other_topic, 1)) == values(outputs)
+    assert not await bench.log.is_open(_places(bench))
+
+
 async def test_a_successor_can_abort_a_forgotten_commit_everywhere(bench: KafkaBench) -> None:
     both = [Append(bench.topic, 0, entries(3)), Append(bench.other_topic, 1, entries(2))]
     await _forgotten(await bench.log.fence(bench.name, _places(bench)), both)

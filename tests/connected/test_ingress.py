@@ -55,6 +55,18 @@ async def make(admin: AIOKafkaAdminClient, *names: str, partitions: int = PARTIT
     await admin.create_topics([NewTopic(name, partitions, 1) for name in names])
 
 
+async def coordinated(positions: KafkaPositions) -> None:
+    """Wait for a coordinator of the group: a new cluster makes its topic at the first question."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await positions.committed("ingress")
+            except Unavailable:
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
 async def read_all(feed: KafkaFeed, count: int) -> list[Item]:
     items: list[Item] = []
     async with asyncio.timeout(20):
@@ -80,6 +92,7 @@ async def test_source_records_arrive_in_the_log_and_bad_ones_beside_it(
     values = [purchase(number, f"C-{number % 50}") for number in range(1_000)]
     values[500] = b"{}"
     records = [Record(number, 0, None, value) for number, value in enumerate(values)]
+    await coordinated(positions)
     await ingress.handle(source, 1, records)
 
     identity = await positions.identity(source)

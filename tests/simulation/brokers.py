@@ -92,6 +92,7 @@ class Brokers:
         """What the committed transactions of each name sent into the log, with the partition."""
         self.forgotten: dict[str, Transaction] = {}
         """Decided transactions whose markers will not be written, by their writer's name."""
+        self.forgets_in = 0  # so many commits later; 0: not by itself
 
     def stored(self, topic: str, partition: int) -> Stored:
         """Return a partition of a topic, which exists as soon as it is named."""
@@ -124,6 +125,10 @@ class Brokers:
         transaction = self.under_way[writer]
         transaction.decided = True
         self.sent[writer[0]] += transaction.sent
+        if self.forgets_in:
+            self.forgets_in -= 1
+            if self.forgets_in == 0:
+                self.forget(writer[0])
         if not self.chance.strikes("markers come later", 0.15):
             self.finish(writer)
 

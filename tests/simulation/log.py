@@ -102,7 +102,7 @@ class SimWriter:
         return not self.log.fences or self.log.brokers.epochs[self.name] == self.id[1]
 
     async def transact(
-        self, appends: Sequence[Append], *, first: int | None = None
+        self, appends: Sequence[Append], *, first: int | None = None, everywhere: bool = False
     ) -> tuple[int, ...]:
         """Append all or nothing, or leave the caller in doubt."""
         await point()
@@ -116,10 +116,11 @@ class SimWriter:
             chance.lose_reply("send: no reply, before")
             last.append(brokers.send(self.id, append))
             began = last[-1] - len(append.entries) + 1
-            if append is appends[0] and first is not None and began != first:
-                if began != first - 1:
+            if append is appends[0]:
+                if first is not None and began not in {first - 1, first}:
                     raise Unavailable("the changelog's end was not the newest one")
-                brokers.recall(self.id)
+                if everywhere or (first is not None and began == first - 1):
+                    brokers.recall(self.id)
             if chance.strikes("transaction takes long", 0.05):
                 await point()
         await point()

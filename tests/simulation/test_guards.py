@@ -55,11 +55,11 @@ BATCH = {
     "an unknown outcome ends the writer": Guard(
         [Partition],
         "_committed",
-        "last = (await held.writer.transact(appends, first=held.append_at))[0]",
+        "last = (await transact(appends, first=held.append_at, everywhere=everywhere))[0]",
         """last = None
         while last is None:
             try:
-                last = (await held.writer.transact(appends))[0]
+                last = (await transact(appends))[0]
             except Fenced:
                 raise
             except Doubt:
@@ -67,6 +67,9 @@ BATCH = {
     ),
     "a transaction begins where the changelog was thought to end": Guard(
         [Partition], "_committed", "first=held.append_at", "first=None"
+    ),
+    "an idle owner sees to what brokers forgot to end": Guard(
+        [Partition], "work_ahead", "await self._unread(held)", "False"
     ),
     "a view must have the owner and the offset that we left": Guard(
         [partition, takeover],
@@ -114,7 +117,10 @@ BATCH = {
 
 TAKE_OVER = {
     "what brokers forgot to end is aborted": Guard(
-        [TakeOver], "_restore", "await self.log.is_open(self._own_places)", "False"
+        [TakeOver],
+        "_restore",
+        "await self.log.is_open(own_places(self.settings, self.number))",
+        "False",
     ),
     "a store that reflects what was aborted is wiped": Guard(
         [TakeOver], "_restore", "await self._is_past(topic, before.applied - 1)", "True"

@@ -24,6 +24,7 @@ from tests.simulation.worker import MostlyConfirmed, Surroundings, work
 
 _WITH_SOURCES = 0.1  # of the worlds
 _CREW_MAX = 5
+_FORGETS_IN_MAX = 9
 _HOUR_S = 3_600
 _PASSING_S = (_HOUR_S, 24 * _HOUR_S, 4 * 24 * _HOUR_S, 8 * 24 * _HOUR_S)
 _SKEWS_S = (0, 0, 0, 0, _HOUR_S, -_HOUR_S, 400 * 24 * _HOUR_S, -400 * 24 * _HOUR_S)
@@ -110,7 +111,7 @@ class World:
             self.workers.remove(worker)
 
     def settled(self) -> bool:
-        """Tell whether everything is done: the log is read, nothing is due, and the store knows."""
+        """Tell whether all is done: the log is read, nothing is due, and the store knows."""
         position = position_of(self.brokers)
         if position is None or not position.settled:
             return False
@@ -120,7 +121,7 @@ class World:
             return False
         last = self.brokers.stored(STATE, PARTITION).records[-1].offset
         applied = self.store.primary.snapshot(PARTITION).meta.applied
-        return position.next == self.brokers.stored(LOG, PARTITION).end and applied > last
+        return position.next == self.brokers.stored(LOG, PARTITION).next and applied > last
 
     def append(self) -> None:
         """Let the log receive its next record, perhaps in another partition's transaction.
@@ -173,13 +174,17 @@ class World:
             self.brokers.truncate(LOG, PARTITION, before)
 
     def calm(self) -> None:
-        """End all misfortune: nothing is under way any more, and one fresh worker is left."""
+        """End all misfortune: nothing is under way any more, and one fresh worker is left.
+
+        All but one: brokers may still forget, and then nobody but that worker can see to it.
+        """
         self.chance.calm = True
         self.stop()
         self.store.mend()
         while self.foreign:
             self._end_foreign()
         self.brokers.end_everything()
+        self.brokers.forgets_in = self.random.choice((0, 0, *range(1, _FORGETS_IN_MAX)))
         while self.waiting:
             self.append()
         self.start()

@@ -11,11 +11,12 @@ import pytest
 from models.errors import Reason
 from streams.batch import EVENT_BYTES_MAX
 from streams.clock import ManualClock
-from streams.errors import Doubt, Halt
+from streams.errors import Doubt, Halt, Unavailable
 from streams.ledger import Position
 from streams.log import memory
 from streams.log.memory import MemoryLog
 from streams.log.port import Append, Entry, Record
+from streams.log.port import Place as LogPlace
 from streams.partition import Partition
 from streams.protocol import PartitionSettings
 from streams.store import keys
@@ -168,6 +169,39 @@ async def test_who_is_not_confirmed_as_a_member_takes_nothing_over() -> None:
 async def test_what_is_not_taken_over_processes_nothing() -> None:
     with pytest.raises(Doubt, match="not taken over"):
         await Place().partition().process([], 0, 1)
+
+
+async def test_an_idle_owner_commits_again_until_readers_see_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = Place()
+    partition = await place.taken()
+    place.append(purchase(1))
+    await place.feed(partition)
+    await partition.work_ahead()
+    await partition.work_ahead()
+    before = len(await place.records(STATE))
+    answers: list[bool | Exception] = [Unavailable("no answer"), True, True, False]
+
+    async def is_open(places: Sequence[LogPlace]) -> bool:
+        assert LogPlace(STATE, 0) in places
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(place.log, "is_open", is_open)
+    await partition.work_ahead()
+    assert len(answers) == 4  # readers were known to see everything
+    place.append(purchase(2))
+    await place.feed(partition)
+    before += 2  # a state and the position
+    for _ in range(8):
+        await partition.work_ahead()
+    assert answers == []
+    assert len(await place.records(STATE)) == before + 2
+    assert partition.position == await place.position()
+    assert place.told.doubts == []
 
 
 async def test_a_gap_is_doubt() -> None:

@@ -91,6 +91,14 @@ async def test_what_is_deleted_while_we_lag_is_told_once() -> None:
     assert rig.deleted == [4]
 
 
+async def test_what_another_member_took_meanwhile_was_not_left_unread() -> None:
+    rig = Rig(done=10)
+    await rig.take(10)
+    rig.sources.start, rig.sources.done = 400, 500  # it had the partition, and gave it back
+    await rig.take(500)
+    assert rig.deleted == []
+
+
 async def test_it_is_told_also_where_the_brokers_did_not_answer_at_first() -> None:
     rig = Rig(start=15, done=10)
     rig.sources.is_away = True
