@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
+from unittest.mock import AsyncMock
 
 import msgspec
 import pytest
@@ -181,24 +182,17 @@ async def test_an_idle_owner_commits_again_until_readers_see_it(
     await partition.work_ahead()
     await partition.work_ahead()
     before = len(await place.records(STATE))
-    answers: list[bool | Exception] = [Unavailable("no answer"), True, True, False]
-
-    async def is_open(places: Sequence[LogPlace]) -> bool:
-        assert LogPlace(STATE, 0) in places
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(place.log, "is_open", is_open)
+    asking = AsyncMock(side_effect=[Unavailable("no answer"), True, True, False])
+    monkeypatch.setattr(place.log, "is_open", asking)
     await partition.work_ahead()
-    assert len(answers) == 4  # readers were known to see everything
+    asking.assert_not_awaited()  # readers were known to see everything
     place.append(purchase(2))
     await place.feed(partition)
     before += 2  # a state and the position
     for _ in range(8):
         await partition.work_ahead()
-    assert answers == []
+    assert asking.await_count == 4
+    assert LogPlace(STATE, 0) in asking.await_args_list[0].args[0]
     assert len(await place.records(STATE)) == before + 2
     assert partition.position == await place.position()
     assert place.told.doubts == []
