@@ -19,6 +19,7 @@ from streams.log.memory import MemoryLog
 from streams.log.port import BATCH_BYTES_MAX, Append, Entry
 
 _DELIVERY_S_MAX = 30.0
+_REQUEST_S_MAX = 10.0  # then a connection that is open at one end only is given up for another
 
 
 class Producer(Protocol):
@@ -51,7 +52,7 @@ class KafkaProducer:
             "acks": "all",
             "linger_ms": 0,
             "max_batch_size": BATCH_BYTES_MAX,
-            "request_timeout_ms": int(_DELIVERY_S_MAX * 1_000),
+            "request_timeout_ms": int(_REQUEST_S_MAX * 1_000),
         }
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
