@@ -97,6 +97,11 @@ class Process:
         return self._popen.poll() is None
 
     @property
+    def was_killed(self) -> bool:
+        """Whether it was ended by SIGKILL, and not by itself."""
+        return self._popen.poll() == -signal.SIGKILL
+
+    @property
     def memory_bytes(self) -> int:
         """The memory that it has in use now (its resident set)."""
         pages = Path("/proc", str(self.pid), "statm")

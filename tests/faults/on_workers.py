@@ -38,7 +38,7 @@ async def kill_at_steps(scene: Scene, times: int, steps: Sequence[Step] = tuple(
             if step in NEEDS_EMPTY_STORE:
                 scene.flush()
             worker.start_doomed(step, scene.chance.randint(1, _TIMES_MAX.get(step, PARTITIONS)))
-            await happened(worker, f"the step {step}", lambda: not worker.is_alive)
+            await happened(worker, f"the step {step}", lambda: worker.was_killed)
         worker.start()
         await scene.resume()
 
@@ -50,7 +50,7 @@ async def kill_ingress_at_steps(scene: Scene, times: int) -> None:
         worker.kill()
         for step in IngressStep:
             worker.start_doomed(step, scene.chance.randint(1, PARTITIONS))
-            await happened(worker, f"the step {step}", lambda: not worker.is_alive)
+            await happened(worker, f"the step {step}", lambda: worker.was_killed)
         worker.start()
         await scene.resume()
 

@@ -91,10 +91,14 @@ def _batches(doom: Doom) -> list[tuple[type, str, Any]]:
     transact = doom.after(Step.COMMITTED, KafkaWriter.transact)
 
     async def computed(
-        writer: KafkaWriter, appends: Sequence[Append], *, first: int | None = None
+        writer: KafkaWriter,
+        appends: Sequence[Append],
+        *,
+        first: int | None = None,
+        everywhere: bool = False,
     ) -> tuple[int, ...]:
         doom.reached(Step.COMPUTED)
-        return await transact(writer, appends, first=first)
+        return await transact(writer, appends, first=first, everywhere=everywhere)
 
     return [
         (KafkaWriter, "transact", computed),

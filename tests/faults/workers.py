@@ -66,6 +66,11 @@ class Worker:
         return self._process is not None and self._process.alive
 
     @property
+    def was_killed(self) -> bool:
+        """Whether its process was killed, and did not end by itself."""
+        return self._process is not None and self._process.was_killed
+
+    @property
     def is_frozen(self) -> bool:
         """Whether its process stands still."""
         return self._running().is_paused
