@@ -8,7 +8,8 @@ or forget anything. What makes that safe, by number:
     transactional writer: the predecessor is fenced, its open transaction ended
  2  one call makes a fresh random owner the store's owner and returns what the store reflects
  3  the store is brought up to the changelog's end in chunks, each on condition of owner and offset;
-    it is wiped first where it reflects another changelog, or a record that is not to be seen there
+    it is wiped first where it reflects another changelog, or a record that is not to be seen there,
+    and gets another owner with that: no copy from before passes for what comes after
  4  the position comes from the changelog, never from the store or the consumer group
  5  a batch must begin where the position says; records below it are skipped
  6  states are read together with owner, offset and counts; anything unexpected discards the batch

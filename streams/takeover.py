@@ -92,9 +92,8 @@ class TakeOver:
             or not await self._is_past(topic, before.applied - 1)
         )
         applied = 0 if wiped else before.applied
-        if wiped and not await self.store.wipe(self.number, owner):
-            message = "a newer owner claimed the store while it was to be wiped"
-            raise Fenced(message)
+        if wiped:
+            owner = await self._wiped(owner)
         position, restored = START, 0
         async for records, _ in self.log.read(
             topic, self.number, max(bounds.start, applied - 1), bounds.end, RESTORE_CHUNK
@@ -111,6 +110,19 @@ class TakeOver:
             raise Doubt(message)
         held = Held(writer, owner, applied, origin, Ledger(position), bounds.end)
         return held, restored, wiped
+
+    async def _wiped(self, owner: str) -> str:
+        """Wipe the store; return who owns it from now on.
+
+        Somebody new: a copy of the store from before the wipe names the owner that claimed it, and
+        as much as it reflects of another changelog, this one will have some day. Should the store
+        go back to that copy just then, owner and offset alone would not tell.
+        """
+        heir = self.draw()
+        if not await self.store.wipe(self.number, owner, heir):
+            message = "a newer owner claimed the store while it was to be wiped"
+            raise Fenced(message)
+        return heir
 
     async def _is_past(self, topic: str, newest: int) -> bool:
         """Tell whether the changelog holds the record with which a store ends that reflects it.
@@ -152,9 +164,7 @@ class TakeOver:
             Entry(keys.POSITION, msgspec.json.encode(position)),
         ]
         (last,) = await writer.transact([Append(topic, self.number, entries)], first=end)
-        if not await self.store.wipe(self.number, owner):
-            message = "a newer owner claimed the store while it was to be wiped"
-            raise Fenced(message)
+        owner = await self._wiped(owner)
         # What was just committed need not be visible to readers yet, but it is known.
         records = [
             Record(last - 1 + index, now, entry.key, entry.value)

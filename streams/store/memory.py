@@ -38,11 +38,11 @@ class MemoryStore:
         self._partitions[partition] = replace(view, meta=view.meta._replace(owner=owner))
         return view.meta
 
-    async def wipe(self, partition: int, owner: str) -> bool:
-        """Forget everything of the partition and keep `owner`; False where it is not the owner."""
+    async def wipe(self, partition: int, owner: str, heir: str) -> bool:
+        """Forget everything of the partition, now `heir`'s; False where `owner` does not own it."""
         if self._view(partition).meta.owner != owner:
             return False
-        self._partitions[partition] = Snapshot(EMPTY._replace(owner=owner))
+        self._partitions[partition] = Snapshot(EMPTY._replace(owner=heir))
         return True
 
     async def apply(self, partition: int, owner: str, applied: int, step: Step) -> bool:

@@ -55,8 +55,11 @@ class Store(Protocol):
         """Make `owner` the owner, in one step; return meta as it was (`EMPTY` if there is none)."""
         ...
 
-    async def wipe(self, partition: int, owner: str) -> bool:
-        """Forget everything of the partition and keep `owner`; False where it is not the owner."""
+    async def wipe(self, partition: int, owner: str, heir: str) -> bool:
+        """Forget everything of the partition, now `heir`'s; False where `owner` does not own it.
+
+        Copies of the store from before name `owner`, so what they hold never passes for `heir`'s.
+        """
         ...
 
     async def apply(self, partition: int, owner: str, applied: int, step: Step) -> bool:

@@ -77,9 +77,9 @@ class RedisStore:
         meta = await self._run(self._claim, partition, keys.META, owner)
         return _parse_meta(meta)
 
-    async def wipe(self, partition: int, owner: str) -> bool:
-        """Forget everything of the partition and keep `owner`; False where it is not the owner."""
-        return bool(await self._run(self._wipe, partition, keys.META, owner))
+    async def wipe(self, partition: int, owner: str, heir: str) -> bool:
+        """Forget everything of the partition, now `heir`'s; False where `owner` does not own it."""
+        return bool(await self._run(self._wipe, partition, keys.META, owner, heir))
 
     async def apply(self, partition: int, owner: str, applied: int, step: Step) -> bool:
         """Write `step` if the owner is `owner` and `applied` is what meta says."""

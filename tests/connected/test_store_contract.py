@@ -55,7 +55,7 @@ async def test_scripts_that_the_server_forgot_are_sent_again(
         await server.call("SCRIPT", "FLUSH")
         assert (await store.view(P, [b"x"])).values == [b"%d" % applied]
     await server.call("SCRIPT", "FLUSH")
-    assert await store.wipe(P, ME)
+    assert await store.wipe(P, ME, ME)
 
 
 async def test_lost_parts_show_in_the_counts(
@@ -83,7 +83,7 @@ async def test_a_step_that_breaks_off_leaves_no_meta(
         await store.apply(P, ME, 1, step(2, {b"x": b"2"}, {b"c": 5}))
     assert await server.call("HGET", keys.hash_key(app_name, P), b"x") == b"2"
     assert await store.claim(P, OTHER) == EMPTY
-    assert await store.wipe(P, OTHER)
+    assert await store.wipe(P, OTHER, OTHER)
     assert await store.view(P, [b"x"]) == (EMPTY._replace(owner=OTHER), 0, 0, [None])
 
 
@@ -95,7 +95,7 @@ async def test_meta_that_cannot_be_read_counts_as_lost(
         assert (await store.view(P, [])).meta == EMPTY
         assert await store.claim(P, OTHER) == EMPTY
         assert await store.claim(P, ME) == EMPTY._replace(owner=OTHER)
-        assert await store.wipe(P, ME)
+        assert await store.wipe(P, ME, ME)
 
 
 async def test_keys_of_another_kind_are_named(
@@ -214,7 +214,7 @@ _STEPS = st.builds(
 _OWNERS = st.sampled_from([ME, OTHER])
 _CALLS = st.one_of(
     st.tuples(st.just("claim"), _OWNERS),
-    st.tuples(st.just("wipe"), _OWNERS),
+    st.tuples(st.just("wipe"), _OWNERS, _OWNERS),
     st.tuples(st.just("apply"), _OWNERS, st.integers(0, 3), _STEPS),
     st.tuples(st.just("view"), st.lists(_NAMES, max_size=5)),
     st.tuples(st.just("due"), st.integers(-5, 5), st.integers(1, 4)),
@@ -230,7 +230,7 @@ def test_memory_and_server_agree(
 ) -> None:
     async def outcomes(store: Store) -> list[object]:
         await store.claim(P, ME)
-        await store.wipe(P, ME)
+        await store.wipe(P, ME, ME)
         found: list[object] = []
         for name, *arguments in calls:
             found.append(await getattr(store, str(name))(P, *arguments))

@@ -102,21 +102,22 @@ class StoreContract:
         assert (await store.view(P, list(odd))).values == list(odd.values())
         assert await scan_all(store) == odd
 
-    async def test_a_wipe_forgets_everything_but_the_owner(self, store: Store) -> None:
+    async def test_a_wipe_forgets_everything_and_changes_the_owner(self, store: Store) -> None:
         await store.claim(P, ME)
         assert await store.apply(P, ME, 0, step(7, {b"x": b"1"}, {b"c": 5}))
-        assert await store.wipe(P, ME)
-        assert await store.view(P, [b"x"]) == (EMPTY._replace(owner=ME), 0, 0, [None])
+        assert await store.wipe(P, ME, OTHER)
+        assert await store.view(P, [b"x"]) == (EMPTY._replace(owner=OTHER), 0, 0, [None])
         assert await store.due(P, 10, 10) == []
         assert await scan_all(store) == {}
-        assert await store.apply(P, ME, 0, step(1, {b"x": b"2"}))
+        assert not await store.apply(P, ME, 0, step(1, {b"x": b"2"}))
+        assert await store.apply(P, OTHER, 0, step(1, {b"x": b"2"}))
 
     async def test_a_wipe_by_another_is_refused(self, store: Store) -> None:
-        assert not await store.wipe(P, ME)
+        assert not await store.wipe(P, ME, ME)
         await store.claim(P, ME)
         assert await store.apply(P, ME, 0, step(7, {b"x": b"1"}, {b"c": 5}))
-        assert not await store.wipe(P, OTHER)
-        assert not await store.wipe(P, ME[:-1])
+        assert not await store.wipe(P, OTHER, OTHER)
+        assert not await store.wipe(P, ME[:-1], ME)
         assert (await store.view(P, [b"x"])).values == [b"1"]
 
     async def test_due_customers_come_earliest_first(self, store: Store) -> None:

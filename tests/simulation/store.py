@@ -117,14 +117,14 @@ class SimStore:
         await self._written(server, "claim")
         return before
 
-    async def wipe(self, partition: int, owner: str) -> bool:
+    async def wipe(self, partition: int, owner: str, heir: str) -> bool:
         """Forget everything, on condition of the owner."""
         server = await self._writing("wipe")
         if self.servers.scripts_break and self.chance.strikes("wipe: broken off", 0.03):
             if server.snapshot(partition).meta.owner == owner:
                 server.lose(partition)
             raise Unavailable("wipe: broken off")
-        done = await server.wipe(partition, owner)
+        done = await server.wipe(partition, owner, heir)
         await self._written(server, "wipe")
         return done
 

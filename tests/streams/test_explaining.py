@@ -14,7 +14,7 @@ from streams.commands.finding import Found
 from streams.jobs.hindsight import as_of
 from streams.log.port import Entry
 from tests.rules.driving import GOLD, GRACED, activation, book
-from tests.streams.test_partition import Place, purchase
+from tests.streams.place import Place, purchase
 from tests.streams.test_preview import tick
 
 DAY_S = 86_400

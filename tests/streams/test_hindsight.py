@@ -15,7 +15,7 @@ from streams.log.port import Append, Bounds, Entry
 from streams.store import keys
 from streams.topics import LOG
 from tests.rules.driving import activation, book
-from tests.streams.test_partition import NOW, Place, purchase
+from tests.streams.place import NOW, Place, purchase
 from tests.streams.test_preview import tick
 
 DAY_S = 86_400

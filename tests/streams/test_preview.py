@@ -27,7 +27,7 @@ from streams.topics import OUTPUTS, TIER_CURRENT
 from tests.rules.driving import GOLD, SILVER, activation, book
 from tests.rules.laws import Pair, lived, pairs
 from tests.rules.strategies import NOW as CLOCK
-from tests.streams.test_partition import NOW, Place, purchase
+from tests.streams.place import NOW, Place, purchase
 
 DAY_S = 86_400
 WHO = (b"anna", b"bert", b"carl", b"dora")

@@ -8,7 +8,7 @@ from streams.jobs.replay import verify
 from streams.log.port import Entry
 from streams.partition import Partition
 from tests.rules.driving import activation, book
-from tests.streams.test_partition import NOW, Place, large, purchase
+from tests.streams.place import NOW, Place, large, purchase
 
 DAY_S = 86_400
 

@@ -1,0 +1,122 @@
+"""Take-overs on a memory log and store: who goes on, from where, and what stops a partition."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.customer import unpack
+from streams.errors import Doubt, Halt
+from streams.log.memory import MemoryLog
+from streams.store import keys
+from streams.store.memory import Snapshot
+from streams.store.port import Meta
+from streams.topics import LOG, STATE
+from tests.streams.place import NOW, Place, purchase
+
+
+async def test_a_new_changelog_begins_with_its_origin_and_a_position() -> None:
+    place = Place()
+    partition = await place.taken()
+    assert [r.key for r in await place.records(STATE)] == [keys.ORIGIN, keys.POSITION]
+    assert (partition.next, partition.now, partition.settled) == (0, None, False)
+    assert partition.position == await place.position()
+
+
+async def test_a_successor_goes_on_where_the_predecessor_stood() -> None:
+    place = Place()
+    first = await place.taken()
+    place.append(purchase(1), purchase(2))
+    await place.feed(first)
+    second = await place.taken()
+    assert second.position == await place.position() == first.position
+    with pytest.raises(Doubt):
+        await first.process([], second.next or 0, (second.next or 0) + 1)
+    assert first.next is None
+    assert place.told.doubts == ["Doubt"]
+
+
+async def test_who_is_not_confirmed_as_a_member_takes_nothing_over() -> None:
+    place = Place()
+    place.member.says = False
+    with pytest.raises(Doubt, match="does not confirm our membership"):
+        await place.partition().take_over()
+    assert await place.records(STATE) == []
+
+
+async def test_the_number_of_partitions_is_for_life() -> None:
+    place = Place()
+    await place.taken()
+    with pytest.raises(Halt, match="begun with 1 partitions and is now read with 2"):
+        await place.partition(partitions=2).take_over()
+
+
+async def test_records_that_vanished_unread_stop_the_partition() -> None:
+    place = Place()
+    partition = await place.taken()
+    place.append(purchase(1), purchase(2))
+    await partition.drop()
+    place.log.trim(LOG, 0, 1)
+    with pytest.raises(Halt, match=r"the next record to take is 0, but .* holds 1 to 2.*restore"):
+        await place.taken()
+
+
+async def test_a_changelog_without_its_beginning_stops_the_partition() -> None:
+    place = Place()
+    await place.taken()
+    place.log.trim(STATE, 0, 1)
+    with pytest.raises(Halt, match="does not begin with its origin; it was truncated"):
+        await place.taken()
+
+
+async def test_a_store_that_lost_a_field_is_wiped_and_restored() -> None:
+    place = Place()
+    partition = await place.taken()
+    place.append(purchase(1), purchase(2, b"bert"))
+    await place.feed(partition)
+    whole = place.store.snapshot(0).fields
+    place.store.lose_fields(0, [keys.customer_field(b"bert")])
+    place.append(purchase(3))
+    end = (await place.log.bounds(LOG, 0)).end
+    with pytest.raises(Doubt, match="the store holds 3 fields and 0 dues instead of 4"):
+        await partition.process(await place.records(), partition.next or 0, end)
+    await place.feed(partition)
+    assert place.told.restored[-1] == (len(await place.records(STATE)) - 2, True)
+    assert place.store.snapshot(0).fields.keys() == whole.keys()
+
+
+async def test_a_store_that_lost_everything_is_restored() -> None:
+    place = Place()
+    partition = await place.taken()
+    place.append(purchase(1))
+    await place.feed(partition)
+    whole = place.store.snapshot(0)
+    place.store.lose(0)
+    await place.taken()
+    again = place.store.snapshot(0)
+    assert (again.fields, again.dues) == (whole.fields, whole.dues)
+
+
+async def test_a_store_that_goes_back_to_before_it_was_wiped_is_not_believed() -> None:
+    """It reflects as much of a former log as there is of this one, and names who claimed it."""
+    place = Place()
+    place.append(purchase(1))
+    await place.feed(await place.taken())
+    place.log, claim = MemoryLog(lambda: NOW), place.store.claim  # somebody made all topics anew
+    claimed: list[Snapshot] = []
+
+    async def claiming(partition: int, owner: str) -> Meta:
+        before = await claim(partition, owner)
+        claimed.append(place.store.snapshot(partition))
+        return before
+
+    place.store.claim = claiming  # type: ignore[method-assign]
+    partition = await place.taken()
+    place.append(purchase(2, b"bert"))
+    await place.feed(partition)
+    assert claimed[0].meta.applied == place.store.snapshot(0).meta.applied
+    place.store.restore(0, claimed[0])
+    place.append(purchase(3, b"bert"))
+    await place.feed(partition)
+    fields = place.store.snapshot(0).fields
+    assert keys.customer_field(b"anna") not in fields
+    assert unpack(fields[keys.customer_field(b"bert")]).facts.orders == [2]
