@@ -172,10 +172,10 @@ class Partition:
         """Do one batch of what is due by itself; tell whether there may be more."""
         held = self._holding()
         position = held.ledger.position
-        unread = await self._unread(held)
-        if not unread and (position.now is None or position.settled):
+        is_due = position.now is not None and not position.settled
+        if not is_due and not await self._unread(held):
             return False
-        await self._batch(held, [], position.next, everywhere=unread)
+        await self._batch(held, [], position.next, everywhere=not is_due)
         return not self.settled
 
     async def _unread(self, held: Held) -> bool:
