@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _MESSAGE_MAX = 400
 _BODY_MAX = 64_000
 TRACE_HEADER = "traceparent"
+DEAD_OFFSET = "dlq.offset"
 _CONSTANT = {
     topic: (
         ("ce_specversion", b"1.0"),
@@ -102,7 +103,7 @@ def dead_letter(
         *record.headers,
         ("dlq.topic", topic.encode()),
         ("dlq.partition", str(partition).encode()),
-        ("dlq.offset", str(record.offset).encode()),
+        (DEAD_OFFSET, str(record.offset).encode()),
         ("dlq.reason", reason.value.encode()),
         ("dlq.message", message[:_MESSAGE_MAX].encode()),
         ("dlq.at", rfc3339(at).encode()),

@@ -18,8 +18,10 @@ or forget anything. What makes that safe, by number:
  9  an unknown outcome drops the writer and takes over: the changelog tells whether it had landed
 10  the store is written on condition of owner and offset
 11  the consumer group's offset is for lag displays only (the engine's affair)
-12  an owner with nothing to do looks whether readers see what it committed; where brokers forgot to
-    say so (`log.kafka_writer`), perhaps nothing would ever come again: it commits once more
+12  an owner looks whether readers see all that it committed before it sends more, and when it has
+    nothing to do: brokers may forget to say so (`log.kafka_writer`). What is not seen then would be
+    lost by an abort of the next transaction, or wait for one that never comes: it is committed
+    once more
 
 Every await is a call of a port, so the simulation can interleave, delay, lose and kill at each.
 """
@@ -33,16 +35,18 @@ import msgspec
 
 from streams.batch import Batch, Result
 from streams.clock import Clock
-from streams.errors import Doubt, Fenced, Halt, Rejected, Unavailable
+from streams.errors import Doubt, Fenced, Halt, Rejected
 from streams.ledger import Position
 from streams.log.port import Append, Entry, Log, Record
 from streams.protocol import (
+    Ended,
     Held,
     Membership,
     Observer,
     PartitionSettings,
     Spoilt,
     checked,
+    log_places,
     own_places,
 )
 from streams.store import keys
@@ -83,6 +87,7 @@ class Partition:
         self._draw = draw
         self._held: Held | None = None
         self._spoilt = False
+        self._ended = False
 
     @property
     def position(self) -> Position | None:
@@ -131,13 +136,15 @@ class Partition:
             self._membership,
             self._draw,
             wipe=self._spoilt,
+            ended=self._ended,
         )
         try:
             held, restored, wiped = await attempt.run()
-        except Spoilt:
-            self._spoilt = True
+        except Doubt as error:
+            self._spoilt = self._spoilt or isinstance(error, Spoilt)
+            self._ended = isinstance(error, Ended)
             raise
-        self._held, self._spoilt = held, False
+        self._held, self._spoilt, self._ended = held, False, False
         seconds = self._clock.monotonic() - began
         self._observer.taken_over(self.number, seconds, restored, wiped=wiped)
 
@@ -173,20 +180,26 @@ class Partition:
         held = self._holding()
         position = held.ledger.position
         is_due = position.now is not None and not position.settled
-        if not is_due and not await self._unread(held):
-            return False
-        await self._batch(held, [], position.next, everywhere=not is_due)
-        return not self.settled
+        if is_due:
+            await self._batch(held, [], position.next)
+        else:
+            try:
+                await self._see_to_readers(held)
+            except BaseException as error:
+                await self._give_up(error)
+                raise
+        return is_due and not self.settled
 
-    async def _unread(self, held: Held) -> bool:
-        """Tell whether readers wait for something that is committed; asked until they do not."""
-        if not held.unseen:
-            return False
-        try:
-            held.unseen = await self._log.is_open(own_places(self._settings, self.number))
-        except Unavailable:
-            return False  # nothing was learnt
-        return held.unseen
+    async def _see_to_readers(self, held: Held) -> None:
+        """Step 12: make what was committed visible where it is not, until it is.
+
+        In the log others may have something open too, so that is asked about only once.
+        """
+        while held.unseen and await self._log.is_open(held.unseen):
+            held.unseen = own_places(self._settings, self.number)
+            held.append_at = None  # the changelog has one marker more now, or only one at last
+            await held.writer.end_open(committed=True)
+        held.unseen = ()
 
     def _holding(self) -> Held:
         if self._held is None:
@@ -194,24 +207,15 @@ class Partition:
             raise Doubt(message)
         return self._held
 
-    async def _batch(
-        self, held: Held, records: Sequence[Record], after: int, *, everywhere: bool = False
-    ) -> int:
-        """Compute and commit one batch; return how many of its records were taken.
-
-        `everywhere`: its markers serve also for what brokers forgot to end.
-        """
+    async def _batch(self, held: Held, records: Sequence[Record], after: int) -> int:
+        """Compute and commit one batch; return how many of its records were taken."""
         began = self._clock.monotonic()
         try:
             result = await self._computed(held, records, after)
-            await self._committed(held, result, everywhere=everywhere)
+            await self._see_to_readers(held)
+            await self._committed(held, result)
         except BaseException as error:
-            await self.drop()
-            self._observer.doubted(self.number, type(error).__name__)
-            if isinstance(error, Rejected):
-                message = f"the log refuses what a batch has to write: {error}"
-                raise Halt(f"{message}; raise max.message.bytes of the topics") from error
-            self._spoilt = isinstance(error, Spoilt)
+            await self._give_up(error)
             raise
         seconds = self._clock.monotonic() - began
         outputs = {topic: len(entries) for topic, entries in result.published.items()}
@@ -222,6 +226,15 @@ class Partition:
         if result.fired:
             self._observer.timers(self.number, result.fired)
         return result.taken
+
+    async def _give_up(self, error: BaseException) -> None:
+        """Hold nothing any more, because of an error."""
+        await self.drop()
+        self._observer.doubted(self.number, type(error).__name__)
+        if isinstance(error, Rejected):
+            message = f"the log refuses what a batch has to write: {error}"
+            raise Halt(f"{message}; raise max.message.bytes of the topics") from error
+        self._spoilt = isinstance(error, Spoilt)
 
     async def _computed(self, held: Held, records: Sequence[Record], after: int) -> Result:
         """Steps 6 and 7: load, and compute what follows."""
@@ -281,7 +294,7 @@ class Partition:
         result.fields[keys.POSITION] = msgspec.json.encode(position)
         return result._replace(ledger=ledger)
 
-    async def _committed(self, held: Held, result: Result, *, everywhere: bool) -> None:
+    async def _committed(self, held: Held, result: Result) -> None:
         """Steps 8 and 10: one transaction, then the store."""
         prefix = self._settings.prefix
         changelog = [Entry(name, value) for name, value in result.fields.items()]
@@ -290,9 +303,10 @@ class Partition:
             appends.append(Append(prefix + topic, self.number, entries))
         for partition, entries in result.sent.items():
             appends.append(Append(prefix + LOG, partition, entries))
-        transact = held.writer.transact
-        last = (await transact(appends, first=held.append_at, everywhere=everywhere))[0]
-        held.append_at, held.unseen = last + 2, True  # behind the marker
+        last = (await held.writer.transact(appends, first=held.append_at))[0]
+        held.append_at = last + 2  # behind the marker
+        sent_to = log_places(self._settings, result.sent)
+        held.unseen = [*own_places(self._settings, self.number), *sent_to]
         step = Step(last + 1, self._clock.now(), held.origin, result.fields, result.dues)
         if not await self._store.apply(self.number, held.owner, held.applied, step):
             message = "the store has a newer owner, or lost what was written"

@@ -5,7 +5,7 @@ These are arguments of `Partition`; the shell (Faust, metrics) implements them, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,9 +68,14 @@ class PartitionSettings:
 
 
 def own_places(settings: PartitionSettings, number: int) -> list[Place]:
-    """Return the places that only the owner of a partition writes to."""
+    """Return the places that only the owner of a partition writes to; the changelog first."""
     topics = (STATE, *OUTPUTS, TIER_CURRENT, LOG + DEAD_LETTER_SUFFIX)
     return [Place(settings.prefix + topic, number) for topic in topics]
+
+
+def log_places(settings: PartitionSettings, numbers: Iterable[int]) -> list[Place]:
+    """Return partitions of the log, where every owner may send something to."""
+    return [Place(settings.prefix + LOG, number) for number in numbers]
 
 
 @dataclass(slots=True)
@@ -82,10 +87,17 @@ class Held:
     applied: int
     origin: str
     ledger: Ledger
-    append_at: int  # where the next record of the changelog belongs; only we write there
+    append_at: int | None  # where the next record of the changelog has to come; None: at its end
     cursor: int = 0  # of the pass that looks for unseated states
     quiet_at: int | None = None  # nobody in the due index is due at this clock
-    unseen: bool = True  # perhaps readers do not see yet what was committed last
+    unseen: Sequence[Place] = ()  # where readers perhaps do not see yet what was committed last
+
+
+class Ended(Doubt):
+    """Something stood open, and is ended now: the changelog may end somewhere else."""
+
+    def __init__(self) -> None:
+        super().__init__("brokers had forgotten to end a transaction; it is ended now")
 
 
 class Spoilt(Doubt):

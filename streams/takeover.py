@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Never
 
 import msgspec
 
@@ -16,9 +15,19 @@ from rules.eras import EngineTooOld, Era, EraRecord
 from rules.timers import look_at
 from streams.clock import Clock
 from streams.errors import Doubt, Fenced, Halt
+from streams.forgotten import Forgotten
 from streams.ledger import START, Ledger, Position
 from streams.log.port import Append, Bounds, Entry, Log, Place, Record, Writer
-from streams.protocol import Held, Membership, PartitionSettings, Spoilt, checked, own_places
+from streams.protocol import (
+    Ended,
+    Held,
+    Membership,
+    PartitionSettings,
+    Spoilt,
+    checked,
+    log_places,
+    own_places,
+)
 from streams.store import keys
 from streams.store.port import Step, Store
 from streams.topics import LOG, STATE
@@ -39,7 +48,10 @@ head = msgspec.msgpack.Decoder(Head).decode
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """One attempt to own a partition. `wipe`: do not trust what the store holds."""
+    """One attempt to own a partition.
+
+    `wipe`: do not trust what the store holds. `ended`: the attempt before ended what stood open.
+    """
 
     number: int
     log: Log
@@ -49,6 +61,7 @@ class TakeOver:
     membership: Membership
     draw: Callable[[], str]
     wipe: bool = False
+    ended: bool = False
 
     async def run(self) -> tuple[Held, int, bool]:
         """Return what is held now, how many records were restored, and whether all was wiped.
@@ -60,10 +73,12 @@ class TakeOver:
         if not await self.membership.confirmed():
             message = "the group coordinator does not confirm our membership"
             raise Doubt(message)
-        places = [*own_places(self.settings, self.number), *self._log_places]
-        writer = await self.log.fence(f"{self.settings.app}-{self.number}", places)
+        writer = await self.log.fence(
+            f"{self.settings.app}-{self.number}", [*self._own, *self._shared]
+        )
         try:
             held, restored, wiped = await self._restore(writer)
+            await self._end_open(held)
             held.ledger = await self._ledger(held)
             await self._check_log(held)
         except BaseException:
@@ -76,8 +91,6 @@ class TakeOver:
         topic = self.settings.prefix + STATE
         owner = self.draw()
         before = await self.store.claim(self.number, owner)
-        if await self.log.is_open(own_places(self.settings, self.number)):
-            await self._undo(writer)
         bounds = await self.log.bounds(topic, self.number)
         origin = await self._origin(topic, bounds)
         if origin is None:
@@ -127,25 +140,27 @@ class TakeOver:
     async def _is_past(self, topic: str, newest: int) -> bool:
         """Tell whether the changelog holds the record with which a store ends that reflects it.
 
-        Where it is not to be seen, it was aborted after all (see `_undo`), and this copy of the
+        Where it is not to be seen, it was aborted after all (see `forgotten`), and this copy of the
         store may be one of several that reflect it; or it was compacted, and nothing is known.
         """
         return any([r async for r, _ in self.log.read(topic, self.number, newest, newest + 1, 1)])
 
-    async def _undo(self, writer: Writer) -> Never:
-        """Abort what the brokers confirmed and forgot (see `log.kafka_writer`). Never returns.
-
-        Nobody has seen it but the store, and that is recognised as soon as it is aborted.
-        """
-        await writer.end_open()
-        message = "the changelog lacks what was confirmed; what stood open is aborted now"
-        raise Doubt(message)
+    @property
+    def _own(self) -> list[Place]:
+        return own_places(self.settings, self.number)
 
     @property
-    def _log_places(self) -> list[Place]:
-        """The partitions that every owner may send something to."""
-        numbers = range(self.settings.partitions)
-        return [Place(self.settings.prefix + LOG, number) for number in numbers]
+    def _shared(self) -> list[Place]:
+        return log_places(self.settings, range(self.settings.partitions))
+
+    async def _end_open(self, held: Held) -> None:
+        """End what brokers forgot to (see `forgotten`), and begin once more.
+
+        In the log something may also stand open of others, so that is asked about only once.
+        """
+        if await self.log.is_open(self._own if self.ended else [*self._own, *self._shared]):
+            await Forgotten(self.log, self.store, self.number, self._own, held).end()
+            raise Ended
 
     async def _founded(self, writer: Writer, topic: str, owner: str, end: int) -> Held:
         """Begin an empty changelog: its identity first, then the position before everything.

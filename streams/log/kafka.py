@@ -25,6 +25,7 @@ _FETCH_WAIT_MS = 50
 _POLL_MS = 20  # a read that ends with a marker learns only by polling that its position moved
 _RETRY_MS = 20
 _MARKERS_WAIT_S = 0.002
+_MARKERS_PAUSES_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,30 @@ class KafkaLog:
         return Bounds(starts[place], ends[place])
 
     async def is_open(self, places: Sequence[Place]) -> bool:
-        """Tell whether one of the places holds something that cannot be read yet."""
+        """Tell whether one of the places holds something that cannot be read yet.
+
+        Markers of what is committed just now are waited for.
+        """
+        for pause_s in _MARKERS_PAUSES_S:
+            readable, ends = await self._ends(places)
+            if readable == ends:
+                return False
+            await asyncio.sleep(pause_s)
+        return True
+
+    async def standing_open(self, place: Place) -> Sequence[Record]:
+        """Return the first records of a place that cannot be read yet, or were aborted since."""
+        readable, ends = await self._ends([place])
+        (start,), (end,) = readable.values(), ends.values()
+        async for records, _ in self._read(place, start, end, 1_000, READ_UNCOMMITTED):
+            if records:
+                return records
+        return []
+
+    async def _ends(
+        self, places: Sequence[Place]
+    ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        """Return to where places can be read, and to where something is written."""
         asked = [TopicPartition(*place) for place in places]
         try:
             async with asyncio.timeout(self._timeouts.read_s):
@@ -125,7 +149,7 @@ class KafkaLog:
         except FAILED as error:
             self._drop_offsets_consumers()
             raise meaning("Asking whether transactions stand open", error) from error
-        return any(readable[place] < ends[place] for place in asked)
+        return readable, ends
 
     async def identity(self, topic: str) -> str:
         """Return what tells a topic from a later one of the same name: the id that brokers drew."""
@@ -135,10 +159,17 @@ class KafkaLog:
         self, topic: str, partition: int, start: int, end: int, chunk_max: int = 1_000
     ) -> AsyncIterator[tuple[Sequence[Record], int]]:
         """Yield (records, position after them) from `start` until the position reaches `end`."""
+        reading = self._read(Place(topic, partition), start, end, chunk_max, READ_COMMITTED)
+        async for found in reading:
+            yield found
+
+    async def _read(
+        self, where: Place, start: int, end: int, chunk_max: int, isolation: str
+    ) -> AsyncIterator[tuple[Sequence[Record], int]]:
         if start >= end:
             return
-        place = TopicPartition(topic, partition)
-        consumer = self._new_consumer(READ_COMMITTED)
+        place = TopicPartition(*where)
+        consumer = self._new_consumer(isolation)
         try:
             async with asyncio.timeout(self._timeouts.start_s):
                 await consumer.start()
@@ -158,7 +189,7 @@ class KafkaLog:
                     position,
                 )
         except FAILED as error:
-            raise meaning(f"Reading {topic}, partition {partition}", error) from error
+            raise meaning(f"Reading {where.topic}, partition {where.partition}", error) from error
         finally:
             self._connections.drop(consumer)
 

@@ -10,12 +10,11 @@ Three rules come from how aiokafka 0.14 behaves:
 And one from how Kafka behaves (seen with 4.3.1, one kill of a lone broker in twenty): a coordinator
 that recovers from a crash may find no leader yet for the partitions of a commit that it promised.
 It takes them for deleted, skips their markers and calls the transaction complete; KAFKA-5202
-decided so. What was committed then stands open, and nobody reads on, until a marker of the same
-producer comes along: a commit makes it visible, an abort throws it away. A writer that goes on
-notices, since its next transaction begins where that marker should be: it ends both with one
-commit, in all places that it writes to. If it wrote to the log it may never go on by itself, since
-its own input stands behind what is open: so its owner looks after it (`partition`). A new owner
-aborts what stands open (`takeover`): nobody has seen it, and it is concluded again.
+decided so. Some may have been written before the crash. What was committed then stands open in some
+places or in all, and nobody reads on there, until a marker of the same producer comes along: a
+commit makes it visible, an abort throws it away, whatever that marker belongs to. So an owner looks
+whether readers see what it committed before it sends more (`partition`), and a new owner finds out
+how what stands open was decided (`forgotten`); `end_open` then writes the markers.
 """
 
 from __future__ import annotations
@@ -55,11 +54,13 @@ class KafkaWriter:
         self._spent: type[StreamError] | None = None
 
     async def transact(
-        self, appends: Sequence[Append], *, first: int | None = None, everywhere: bool = False
+        self, appends: Sequence[Append], *, first: int | None = None
     ) -> tuple[int, ...]:
         """Append all or nothing; return the last offset of each append that has entries."""
         async with self._sure():
-            return await self._transact(appends, first, everywhere=everywhere)
+            offsets = await self._begun(appends, first)
+            await self._end(committed=True)
+            return offsets
 
     @asynccontextmanager
     async def _sure(self) -> AsyncIterator[None]:
@@ -77,21 +78,23 @@ class KafkaWriter:
             raise failure from error
         self._spent = None
 
-    async def end_open(self) -> None:
-        """Abort whatever stands open in any place of this writer; no transaction is under way."""
+    async def end_open(
+        self, appends: Sequence[Append] = (), *, first: int | None = None, committed: bool
+    ) -> None:
+        """End whatever stands open in any place of this writer; no transaction is under way."""
         async with self._sure():
-            await self._producer.begin_transaction()
-            self._enlist()
-            await self._producer.abort_transaction()
+            await self._begun(appends, first)
+            for place in self._places:
+                self._producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(*place))  # noqa: SLF001
+            await self._end(committed=committed)
 
     async def close(self) -> None:
         """Give the connection back, in the background."""
         self._spent = self._spent or Unavailable
         self._connections.drop(self._producer)
 
-    async def _transact(
-        self, appends: Sequence[Append], first: int | None, *, everywhere: bool
-    ) -> tuple[int, ...]:
+    async def _begun(self, appends: Sequence[Append], first: int | None) -> tuple[int, ...]:
+        """Begin a transaction with some appends, if they come where they are to."""
         producer = self._producer
         await producer.begin_transaction()
         # A fatal error is also kept here, where nobody would look for it.
@@ -100,20 +103,18 @@ class KafkaWriter:
         try:
             began, offsets = await self._send(appends)
         except TOO_LARGE:
-            await producer.abort_transaction()
+            await self._end(committed=False)
             raise
-        if first is not None and began not in {first - 1, first}:
-            await producer.abort_transaction()
+        if first is not None and began != first:
+            await self._end(committed=False)
             raise misplaced(self._name, began, first)
-        if everywhere or (first is not None and began == first - 1):
-            self._enlist()
-        await producer.commit_transaction()
         return offsets
 
-    def _enlist(self) -> None:
-        """Let the transaction's markers go to all places, whether it writes there or not."""
-        for place in self._places:
-            self._producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(*place))  # noqa: SLF001
+    async def _end(self, *, committed: bool) -> None:
+        if committed:
+            await self._producer.commit_transaction()
+        else:
+            await self._producer.abort_transaction()
 
     async def _send(self, appends: Sequence[Append]) -> tuple[int, tuple[int, ...]]:
         """Send everything, and wait until the brokers have it.

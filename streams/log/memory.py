@@ -89,6 +89,10 @@ class MemoryLog:
         held = (self._partitions[place] for place in places)
         return any(partition.end < partition.next_offset for partition in held)
 
+    async def standing_open(self, place: Place) -> Sequence[Record]:  # noqa: ARG002
+        """Nothing stands open for long: this log forgets no markers."""
+        return []
+
     async def identity(self, topic: str) -> str:  # noqa: ARG002  # nobody deletes any
         """Return what tells a topic from a later one of the same name."""
         return "memory"
@@ -186,11 +190,7 @@ class MemoryWriter:
         self._staged: list[tuple[_Partition, list[Record]]] = []
 
     async def transact(
-        self,
-        appends: Sequence[Append],
-        *,
-        first: int | None = None,
-        everywhere: bool = False,  # noqa: ARG002  # its markers are never forgotten
+        self, appends: Sequence[Append], *, first: int | None = None
     ) -> tuple[int, ...]:
         """Append all or nothing; return the last offset of each append that has entries."""
         offsets = self.stage(appends)
@@ -218,8 +218,12 @@ class MemoryWriter:
         self._log.end(self._staged, commit=True)
         self._staged = []
 
-    async def end_open(self) -> None:
-        """Nothing stands open: this log forgets no markers."""
+    async def end_open(
+        self, appends: Sequence[Append] = (), *, first: int | None = None, committed: bool
+    ) -> None:
+        """Append: nothing stands open, since this log forgets no markers."""
+        if committed:
+            await self.transact(appends, first=first)
 
     async def close(self) -> None:
         """Take no more transactions. One that is open stays open until somebody fences."""

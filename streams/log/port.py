@@ -66,16 +66,13 @@ class Writer(Protocol):
     """A fenced transactional producer: one partition's only writer, until a newer one starts."""
 
     async def transact(
-        self, appends: Sequence[Append], *, first: int | None = None, everywhere: bool = False
+        self, appends: Sequence[Append], *, first: int | None = None
     ) -> tuple[int, ...]:
         """Append all or nothing; return each append's last offset (of its last entry).
 
         `first`, where it is given, is the offset that the first entry has to get: the one behind
         the marker of what the caller knows to be committed. If it gets another one, the caller did
-        not know the partition's end, and nothing becomes visible. But the offset before it is that
-        marker's own: where brokers forgot it, the markers of this transaction serve for both.
-        `everywhere`: they do in every place of this writer, where something may stand open that
-        was committed; not where that is unknown.
+        not know the partition's end, and nothing becomes visible.
         Appends without entries are left out of what is returned. A batch is split below
         `BATCH_BYTES_MAX`; every send is confirmed before the commit is asked for.
 
@@ -86,8 +83,14 @@ class Writer(Protocol):
         """
         ...
 
-    async def end_open(self) -> None:
-        """Abort whatever stands open in any place of this writer; no transaction is under way.
+    async def end_open(
+        self, appends: Sequence[Append] = (), *, first: int | None = None, committed: bool
+    ) -> None:
+        """End whatever stands open in any place of this writer; no transaction is under way.
+
+        `committed`: make it visible, and `appends` with it; else all is aborted. A place may get
+        one more marker than it needs. Where the first entry would not get the offset `first`,
+        nothing is ended but in the places of `appends`, and that is aborted.
 
         Raises:
             Fenced: a newer writer with this transactional id exists.
@@ -115,7 +118,14 @@ class Log(Protocol):
         ...
 
     async def is_open(self, places: Sequence[Place]) -> bool:
-        """Tell whether one of the places holds something that cannot be read yet."""
+        """Tell whether one of the places holds something that cannot be read yet.
+
+        What is committed and on its way to readers may be waited for a moment.
+        """
+        ...
+
+    async def standing_open(self, place: Place) -> Sequence[Record]:
+        """Return the first records of a place that cannot be read yet, or were aborted since."""
         ...
 
     async def identity(self, topic: str) -> str:

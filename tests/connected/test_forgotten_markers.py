@@ -35,7 +35,7 @@ async def bench(kafka: str, app_name: str) -> AsyncIterator[KafkaBench]:
     await log.close()
 
 
-async def test_a_writer_that_goes_on_makes_its_forgotten_commit_good(bench: KafkaBench) -> None:
+async def test_a_writer_can_make_its_forgotten_commit_visible(bench: KafkaBench) -> None:
     states, outputs, later = entries(3), entries(2), entries(1)
     writer = await bench.log.fence(bench.name, _places(bench))
     both = [Append(bench.topic, 0, states), Append(bench.other_topic, 1, outputs)]
@@ -43,46 +43,46 @@ async def test_a_writer_that_goes_on_makes_its_forgotten_commit_good(bench: Kafk
     assert await bench.log.is_open(_places(bench))
     assert await read_all(bench.log, bench.topic) == []
 
-    assert await writer.transact([Append(bench.topic, 0, later)], first=4) == (3,)
+    await writer.end_open(committed=True)
+    assert not await bench.log.is_open(_places(bench))
+    assert await writer.transact([Append(bench.topic, 0, later)], first=4) == (4,)
     await settle(bench)
     assert values(await read_all(bench.log, bench.topic)) == values([*states, *later])
     assert values(await read_all(bench.log, bench.other_topic, 1)) == values(outputs)
-    assert not await bench.log.is_open(_places(bench))
 
 
-async def test_what_stands_open_beside_the_changelog_is_made_good_too(bench: KafkaBench) -> None:
-    outputs, later = entries(2), entries(1)
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_successor_ends_what_stands_open_in_some_places(
+    bench: KafkaBench, *, committed: bool
+) -> None:
+    states, outputs, last = entries(3), entries(2), entries(1)
     writer = await bench.log.fence(bench.name, _places(bench))
+    await writer.transact([Append(bench.topic, 0, states)])
     await _forgotten(writer, [Append(bench.other_topic, 1, outputs)])
+    successor = await bench.log.fence(bench.name, _places(bench))
     assert await bench.log.is_open([Place(bench.other_topic, 1)])
     assert not await bench.log.is_open([Place(bench.topic, 0)])
+    found = await bench.log.standing_open(Place(bench.other_topic, 1))
+    assert [record.value for record in found] == values(outputs)
 
-    await writer.transact([Append(bench.topic, 0, later)], first=0, everywhere=True)
-    await settle(bench)
-    assert values(await read_all(bench.log, bench.topic)) == values(later)
-    assert values(await read_all(bench.log, bench.other_topic, 1)) == values(outputs)
+    append = Append(bench.topic, 0, last)
+    await successor.end_open([append], first=4, committed=committed)
     assert not await bench.log.is_open(_places(bench))
+    assert await bench.log.standing_open(Place(bench.other_topic, 1)) == []
+    read = await read_all(bench.log, bench.topic)
+    assert values(read) == values([*states, *last] if committed else states)
+    read = await read_all(bench.log, bench.other_topic, 1)
+    assert values(read) == (values(outputs) if committed else [])
 
 
-async def test_a_successor_can_abort_a_forgotten_commit_everywhere(bench: KafkaBench) -> None:
-    both = [Append(bench.topic, 0, entries(3)), Append(bench.other_topic, 1, entries(2))]
-    await _forgotten(await bench.log.fence(bench.name, _places(bench)), both)
-    successor = await bench.log.fence(bench.name, _places(bench))
-    assert await bench.log.is_open(_places(bench))
-    await successor.end_open()
-    again = entries(1)
-    await successor.transact([Append(bench.topic, 0, again)])
-    await settle(bench)
-    assert values(await read_all(bench.log, bench.topic)) == values(again)
-    assert await read_all(bench.log, bench.other_topic, 1) == []
-    assert not await bench.log.is_open(_places(bench))
-
-
-async def test_a_transaction_that_would_begin_further_off_is_not_made(bench: KafkaBench) -> None:
+async def test_nothing_is_ended_by_somebody_who_does_not_know_the_end(bench: KafkaBench) -> None:
     writer = await bench.log.fence(bench.name, _places(bench))
-    await _forgotten(writer, [Append(bench.topic, 0, entries(3))])
-    with pytest.raises(Unavailable, match="begun at 3, not at 5"):
-        await writer.transact([Append(bench.topic, 0, entries(1))], first=5)
+    await writer.transact([Append(bench.topic, 0, entries(3))])
+    await _forgotten(writer, [Append(bench.other_topic, 1, entries(2))])
+    successor = await bench.log.fence(bench.name, _places(bench))
+    with pytest.raises(Unavailable, match="begun at 4, not at 3"):
+        await successor.end_open([Append(bench.topic, 0, entries(1))], first=3, committed=False)
+    assert await bench.log.is_open([Place(bench.other_topic, 1)])
 
 
 def _places(bench: KafkaBench) -> list[Place]:

@@ -129,7 +129,7 @@ class LogContract:
         assert await bench.log.is_open(places)
         successor = await bench.log.fence(bench.name, places)
         assert not await bench.log.is_open(places)
-        await successor.end_open()  # although nothing is
+        await successor.end_open(committed=True)  # although nothing is
         await successor.transact([Append(bench.other_topic, 0, entries(1))])
         await settle(bench)
         assert len(await read_all(bench.log, bench.topic)) == 1

@@ -95,10 +95,9 @@ def _batches(doom: Doom) -> list[tuple[type, str, Any]]:
         appends: Sequence[Append],
         *,
         first: int | None = None,
-        everywhere: bool = False,
     ) -> tuple[int, ...]:
         doom.reached(Step.COMPUTED)
-        return await transact(writer, appends, first=first, everywhere=everywhere)
+        return await transact(writer, appends, first=first)
 
     return [
         (KafkaWriter, "transact", computed),

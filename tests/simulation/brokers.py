@@ -11,8 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import NamedTuple
 
 from streams.log.port import Append, Entry, Record
 from streams.topics import LOG
@@ -67,22 +68,29 @@ class Stored:
                 records.sort(key=_OFFSET)
 
 
+class Part(NamedTuple):
+    """What a transaction sent to one partition with one request."""
+
+    stored: Stored
+    drawn: list[Record]
+    sent: list[tuple[int, Entry]]  # of it into the log, with the partition
+
+
 @dataclass(eq=False, slots=True)
 class Transaction:
-    """What one writer sent since its last commit; `parts` still need a marker, all if `whole`."""
+    """What one writer sent since its last commit; `parts` still need a marker."""
 
-    parts: list[tuple[Stored, list[Record]]] = field(default_factory=list)
-    sent: list[tuple[int, Entry]] = field(default_factory=list)  # into the log, by partition
-    recalled: list[tuple[int, Entry]] = field(default_factory=list)  # by forgotten ones before it
+    parts: list[Part] = field(default_factory=list)
     decided: bool = False
-    whole: bool = True
 
 
 class Brokers:
     """Every partition and every transaction; `epochs` say who the newest writer of a name is."""
 
-    def __init__(self, chance: Chance) -> None:
+    def __init__(self, chance: Chance, victim: str) -> None:
+        """`victim`: whose markers may be forgotten; nobody here would see to those of others."""
         self.chance = chance
+        self.victim = victim
         self.now = WALL
         self.topics: dict[tuple[str, int], Stored] = {}
         self._made = 0
@@ -90,8 +98,8 @@ class Brokers:
         self.under_way: dict[tuple[str, int], Transaction] = {}  # by writer and epoch
         self.sent: defaultdict[str, list[tuple[int, Entry]]] = defaultdict(list)
         """What the committed transactions of each name sent into the log, with the partition."""
-        self.forgotten: dict[str, Transaction] = {}
-        """Decided transactions whose markers will not be written, by their writer's name."""
+        self.forgotten: defaultdict[str, list[Part]] = defaultdict(list)
+        """What will get no marker by itself, though it was decided, by its writer's name."""
         self.forgets_in = 0  # so many commits later; 0: not by itself
 
     def stored(self, topic: str, partition: int) -> Stored:
@@ -115,20 +123,17 @@ class Brokers:
         stored = self.stored(append.topic, append.partition)
         drawn = stored.draw(append.entries, self.now)
         stored.open.append(drawn[0].offset)
-        transaction.parts.append((stored, drawn))
-        if append.topic == LOG:
-            transaction.sent += [(append.partition, entry) for entry in append.entries]
+        sent = [(append.partition, entry) for entry in append.entries if append.topic == LOG]
+        transaction.parts.append(Part(stored, drawn, sent))
         return drawn[-1].offset
 
     def commit(self, writer: tuple[str, int]) -> None:
         """Decide a transaction; its markers are written now, or a while later one by one."""
-        transaction = self.under_way[writer]
-        transaction.decided = True
-        self.sent[writer[0]] += transaction.sent
+        self.under_way[writer].decided = True
         if self.forgets_in:
             self.forgets_in -= 1
             if self.forgets_in == 0:
-                self.forget(writer[0])
+                self.forget()
         if not self.chance.strikes("markers come later", 0.15):
             self.finish(writer)
 
@@ -137,25 +142,49 @@ class Brokers:
         transaction = self.under_way.get(writer)
         if transaction is not None and transaction.decided:
             del self.under_way[writer]
-            for stored, drawn in transaction.parts:
-                _mark(stored, drawn, committed=True)
+            for part in transaction.parts:
+                self._mark(writer[0], part, committed=True)
 
     def end(self, writer: tuple[str, int]) -> None:
         """Let a transaction be over: finish it where it was decided, abort it where it was not."""
         self.finish(writer)
         transaction = self.under_way.pop(writer, None)
         if transaction is not None:
-            self._abort(writer[0], transaction, transaction.recalled)
-            self._abort_forgotten(writer[0], [stored for stored, _ in transaction.parts])
+            crash = writer[0] == self.victim and self.chance.strikes("abort forgotten", 0.05)
+            for part in transaction.parts:
+                if crash and self.chance.random.random() < 0.5:
+                    self.forgotten[writer[0]].append(part)
+                else:
+                    self._mark(writer[0], part, committed=False)
 
-    def _abort(
-        self, name: str, transaction: Transaction, committed: Sequence[tuple[int, Entry]]
+    def _mark(self, name: str, part: Part, *, committed: bool) -> None:
+        """Write the marker that ends all that a writer has in one partition."""
+        self.forgotten[name].append(part)
+        self._write_marker(name, part.stored, committed=committed)
+
+    def end_open(
+        self, writer: tuple[str, int], places: Sequence[tuple[str, int]], *, committed: bool
     ) -> None:
-        """Abort what is outstanding of a transaction; `committed` was sent, as it seemed."""
-        for stored, drawn in transaction.parts:
-            _mark(stored, drawn, committed=False)
-        for sent in committed:
-            self.sent[name].remove(sent)
+        """End a writer's transaction, and all that it has open, with a marker in every place."""
+        name = writer[0]
+        transaction = self.under_way.pop(writer, Transaction())
+        self.forgotten[name] += transaction.parts
+        crash = self.chance.strikes("marker of an end forgotten", 0.05)
+        for place in places:
+            if not crash or self.chance.random.random() < 0.5:
+                self._write_marker(name, self.stored(*place), committed=committed)
+
+    def _write_marker(self, name: str, stored: Stored, *, committed: bool) -> None:
+        """Write a writer's marker: it takes an offset, and ends what the writer has open there."""
+        stored.next += 1
+        # Partitions that hold the same are equal, and yet not the same.
+        ended = [part for part in self.forgotten[name] if part.stored is stored]
+        self.forgotten[name] = [p for p in self.forgotten[name] if p.stored is not stored]
+        for _, drawn, sent in ended:
+            stored.open.remove(drawn[0].offset)
+            if committed:
+                stored.add(drawn)
+                self.sent[name] += sent
 
     def supersede(self, name: str) -> int:
         """Begin a new epoch of a writer's name; return it."""
@@ -167,42 +196,26 @@ class Brokers:
         for writer in [writer for writer in self.under_way if writer[0] == name]:
             self.end(writer)
 
-    def end_forgotten(self, name: str) -> None:
-        """Abort a transaction whose markers were forgotten."""
-        self._abort_forgotten(name, None)
+    def standing_open(self, place: tuple[str, int]) -> list[Record]:
+        """Return the records of a place that nobody can read yet."""
+        stored = self.stored(*place)
+        parts = [part for forgotten in self.forgotten.values() for part in forgotten]
+        parts += [part for transaction in self.under_way.values() for part in transaction.parts]
+        found = [record for part in parts if part.stored is stored for record in part.drawn]
+        return sorted(found, key=_OFFSET)
 
-    def _abort_forgotten(self, name: str, places: Sequence[Stored] | None) -> None:
-        """Abort what of a forgotten transaction stands in some places, or in all."""
-        forgotten = self.forgotten.pop(name, None)
-        if forgotten is None:
-            return
-        # Partitions that hold the same are equal, and yet not the same.
-        hit = {id(stored) for stored, _ in forgotten.parts}
-        if places is not None:
-            hit = {id(place) for place in places}
-        ended = [part for part in forgotten.parts if id(part[0]) in hit]
-        kept = [part for part in forgotten.parts if id(part[0]) not in hit]
-        if ended:
-            self._abort(name, Transaction(ended), forgotten.sent + forgotten.recalled)
-            forgotten.sent, forgotten.recalled = [], []
-        if kept:
-            self.forgotten[name] = replace(forgotten, parts=kept)
-
-    def forget(self, name: str) -> None:
-        """Crash, and take the places of a decided transaction for deleted when coming back."""
+    def forget(self) -> None:
+        """Crash, and take places of a decided transaction for deleted when coming back."""
+        random = self.chance.random
         for writer, transaction in self.under_way.items():
-            if writer[0] == name and transaction.decided and transaction.whole:
+            if writer[0] == self.victim and transaction.decided and transaction.parts:
                 self.chance.seen["markers forgotten"] += 1
-                self.forgotten[name] = self.under_way.pop(writer)
+                random.shuffle(transaction.parts)
+                cut = random.randrange(len(transaction.parts)) if random.random() < 0.5 else 0
+                self.forgotten[self.victim] += transaction.parts[cut:]
+                del transaction.parts[cut:]
+                self.finish(writer)
                 return
-
-    def recall(self, writer: tuple[str, int]) -> None:
-        """Let the markers of a writer's transaction serve for one that was forgotten as well."""
-        forgotten = self.forgotten.pop(writer[0], None)
-        if forgotten is not None:
-            self.chance.seen["forgotten markers made good"] += 1
-            self.under_way[writer].parts += forgotten.parts
-            self.under_way[writer].recalled += forgotten.sent + forgotten.recalled
 
     def end_everything(self) -> None:
         """End all transactions."""
@@ -214,8 +227,9 @@ class Brokers:
         decided = [t for t in self.under_way.values() if t.decided and t.parts]
         if decided:
             transaction = self.chance.random.choice(decided)
-            transaction.whole, parts = False, transaction.parts
-            _mark(*parts.pop(self.chance.random.randrange(len(parts))), committed=True)
+            part = transaction.parts.pop(self.chance.random.randrange(len(transaction.parts)))
+            name = next(w[0] for w, t in self.under_way.items() if t is transaction)
+            self._mark(name, part, committed=True)
 
     def expire(self) -> None:
         """Abort a transaction that takes too long; its writer may not go on."""
@@ -244,11 +258,3 @@ class Brokers:
         self.under_way.clear()
         self.forgotten.clear()
         self.sent.clear()
-
-
-def _mark(stored: Stored, drawn: list[Record], *, committed: bool) -> None:
-    """Write the marker that ends a transaction in one partition; it takes an offset too."""
-    stored.open.remove(drawn[0].offset)
-    stored.next += 1
-    if committed:
-        stored.add(drawn)

@@ -31,11 +31,11 @@ class SimLog:
                 self.chance.seen["late commit landed"] += 1
                 self.brokers.commit(writer.id)
 
-    async def fence(self, transactional_id: str, _places: Sequence[Place] = ()) -> SimWriter:
+    async def fence(self, transactional_id: str, places: Sequence[Place] = ()) -> SimWriter:
         """Start a writer; the predecessor is fenced."""
         await point()
         self.chance.lose_reply("fence: no reply, before")
-        writer = SimWriter(self, transactional_id)
+        writer = SimWriter(self, transactional_id, places)
         writer.begin()
         self.chance.lose_reply("fence: no reply, after")
         await point()
@@ -57,6 +57,12 @@ class SimLog:
         self.chance.lose_reply("is open: no reply")
         stored = (self.brokers.stored(*place) for place in places)
         return any(partition.end < partition.next for partition in stored)
+
+    async def standing_open(self, place: Place) -> Sequence[Record]:
+        """Return some of the records that cannot be read yet."""
+        await point()
+        self.chance.lose_reply("standing open: no reply")
+        return self.brokers.standing_open(place)[: self.chance.random.randint(1, 4)]
 
     async def identity(self, topic: str) -> str:
         """Return what tells a topic from a later one of the same name."""
@@ -84,9 +90,10 @@ class SimLog:
 class SimWriter:
     """A fenced writer; the outcome of its transactions is not always known."""
 
-    def __init__(self, log: SimLog, name: str) -> None:
+    def __init__(self, log: SimLog, name: str, places: Sequence[Place]) -> None:
         self.log = log
         self.name = name
+        self.places = places
         self.id = (name, 0)
 
     def begin(self) -> None:
@@ -102,7 +109,7 @@ class SimWriter:
         return not self.log.fences or self.log.brokers.epochs[self.name] == self.id[1]
 
     async def transact(
-        self, appends: Sequence[Append], *, first: int | None = None, everywhere: bool = False
+        self, appends: Sequence[Append], *, first: int | None = None
     ) -> tuple[int, ...]:
         """Append all or nothing, or leave the caller in doubt."""
         await point()
@@ -110,19 +117,7 @@ class SimWriter:
         brokers.finish(self.id)  # a client waits for the markers of its last transaction
         if not self.log.atomic:
             return await self._one_by_one(appends)
-        last = []
-        for append in appends:
-            self._check()
-            chance.lose_reply("send: no reply, before")
-            last.append(brokers.send(self.id, append))
-            began = last[-1] - len(append.entries) + 1
-            if append is appends[0]:
-                if first is not None and began not in {first - 1, first}:
-                    raise Unavailable("the changelog's end was not the newest one")
-                if everywhere or (first is not None and began == first - 1):
-                    brokers.recall(self.id)
-            if chance.strikes("transaction takes long", 0.05):
-                await point()
+        last = await self._send(appends, first)
         await point()
         self._check()
         if self.id not in brokers.under_way:
@@ -135,15 +130,35 @@ class SimWriter:
         if chance.strikes("commit: done, no reply", 0.03):
             raise Unavailable("commit: done, no reply")
         await point()
+        return last
+
+    async def _send(self, appends: Sequence[Append], first: int | None) -> tuple[int, ...]:
+        brokers, chance = self.log.brokers, self.log.chance
+        last = []
+        for append in appends:
+            self._check()
+            chance.lose_reply("send: no reply, before")
+            last.append(brokers.send(self.id, append))
+            began = last[-1] - len(append.entries) + 1
+            if append is appends[0] and first is not None and began != first:
+                raise Unavailable("the changelog's end was not the newest one")
+            if chance.strikes("transaction takes long", 0.05):
+                await point()
         return tuple(last)
 
-    async def end_open(self) -> None:
-        """Abort what was forgotten, or leave the caller in doubt."""
+    async def end_open(
+        self, appends: Sequence[Append] = (), *, first: int | None = None, committed: bool
+    ) -> None:
+        """End what stands open, or leave the caller in doubt."""
         await point()
+        brokers, chance = self.log.brokers, self.log.chance
+        brokers.finish(self.id)
+        await self._send(appends, first)
         self._check()
-        self.log.chance.lose_reply("end open: no reply, before")
-        self.log.brokers.end_forgotten(self.name)
-        self.log.chance.lose_reply("end open: no reply, after")
+        chance.lose_reply("end open: no reply, before")
+        chance.seen[f"what stood open was {'committed' if committed else 'aborted'}"] += 1
+        brokers.end_open(self.id, self.places, committed=committed)
+        chance.lose_reply("end open: no reply, after")
         await point()
 
     async def close(self) -> None:

@@ -62,7 +62,7 @@ class World:
         """Return the world of a seed."""
         random = Random(seed)
         chance = Chance(random)
-        brokers = Brokers(chance)
+        brokers = Brokers(chance, WRITER)
         log, servers = SimLog(brokers), Servers(chance, PARTITION)
         if random.random() < _WITH_SOURCES:
             crew = Crew(
@@ -196,8 +196,8 @@ class World:
 
     def strike(self) -> None:
         """Let fate have its way as soon as it can; the log receives nothing any more."""
-        if self.fate is None or self.struck:
-            return
+        if self.fate is None or self.struck or self.brokers.forgotten[WRITER]:
+            return  # a person who changes topics does so in quiet times
         position = position_of(self.brokers)
         if position is None or position.now is None:
             return
@@ -223,6 +223,8 @@ class World:
         if self.fate is None or not self.struck or FATES[self.fate].says not in message:
             return [f"halted: {message}"]
         self.chance.seen[f"halt: {self.fate}"] += 1
+        if self.brokers.forgotten[WRITER]:
+            return []  # whoever takes over after the person sees to that first
         self.brokers.end_everything()
         return judge_halted(self.brokers, self.taken)
 
@@ -250,7 +252,7 @@ class World:
         elif roll < 0.3 and self.foreign:
             self._end_foreign()
         elif roll < 0.3 + self.forgetting:
-            self.brokers.forget(WRITER)
+            self.brokers.forget()
         else:
             self.brokers.write_a_marker()
 

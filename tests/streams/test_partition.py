@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, call
 
 import pytest
 
 from models.errors import Reason
 from streams.errors import Doubt, Halt, Unavailable
 from streams.log import memory
+from streams.log.memory import MemoryWriter
 from streams.log.port import Entry
 from streams.log.port import Place as LogPlace
 from streams.topics import LOG, STATE
@@ -22,30 +23,38 @@ async def test_what_is_not_taken_over_processes_nothing() -> None:
         await Place().partition().process([], 0, 1)
 
 
-async def test_an_idle_owner_commits_again_until_readers_see_it(
+async def test_an_idle_owner_looks_until_readers_see_what_it_committed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place, ended = Place(), AsyncMock()
+    monkeypatch.setattr(MemoryWriter, "end_open", ended)
+    partition = await place.taken()
+    place.append(purchase(1))
+    await place.feed(partition)
+    asking = AsyncMock(side_effect=[True, True, False])
+    monkeypatch.setattr(place.log, "is_open", asking)
+    await partition.work_ahead()
+    assert ended.await_args_list == [call(committed=True)] * 2
+    assert LogPlace(STATE, 0) in asking.await_args_list[0].args[0]
+    await partition.work_ahead()
+    assert asking.await_count == 3  # it is known that they see everything
+    assert place.told.doubts == []
+
+
+async def test_readers_have_to_see_what_was_committed_before_more_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     place = Place()
     partition = await place.taken()
     place.append(purchase(1))
     await place.feed(partition)
-    await partition.work_ahead()
-    await partition.work_ahead()
-    before = len(await place.records(STATE))
-    asking = AsyncMock(side_effect=[Unavailable("no answer"), True, True, False])
-    monkeypatch.setattr(place.log, "is_open", asking)
-    await partition.work_ahead()
-    asking.assert_not_awaited()  # readers were known to see everything
     place.append(purchase(2))
-    await place.feed(partition)
-    before += 2  # a state and the position
-    for _ in range(8):
-        await partition.work_ahead()
-    assert asking.await_count == 4
-    assert LogPlace(STATE, 0) in asking.await_args_list[0].args[0]
-    assert len(await place.records(STATE)) == before + 2
-    assert partition.position == await place.position()
-    assert place.told.doubts == []
+    before = await place.records(STATE)
+    monkeypatch.setattr(place.log, "is_open", AsyncMock(side_effect=Unavailable("no answer")))
+    with pytest.raises(Unavailable, match="no answer"):
+        await partition.process(await place.records(), 0, 2)
+    assert (await place.records(STATE), partition.next) == (before, None)
+    assert place.told.doubts == ["Unavailable"]
 
 
 async def test_a_gap_is_doubt() -> None:
