@@ -9,13 +9,12 @@ from random import Random
 from tests.faults.happenings import DAY_S, Happening, Happenings
 from tests.faults.row import CALM_S, CUSTOMERS, INGRESS, kill
 from tests.faults.scene import Scene
-from tests.faults.twins import IN_ORDER, JUMBLED, renamed
+from tests.faults.twins import IN_ORDER, JUMBLED, LATE_DAYS_MAX, renamed
 
-_TWINS = 40
+_TWINS = 100  # so many that none has more events than are remembered to tell repeats
 _EVERY_S = 0.1
 _PAIRS = 10
 _AGAIN_SHARE = 0.05
-_LATE_DAYS_MAX = 3.0
 
 
 async def poison(scene: Scene, times: int) -> None:
@@ -51,7 +50,7 @@ async def jumble(scene: Scene, times: int) -> None:
         told = [happenings.one(now) for _ in range(_PAIRS)]
         for index, happening in enumerate(told):
             for again in range(1 + (chance.random() < _AGAIN_SHARE)):
-                arrives_at = now + chance.uniform(0, _LATE_DAYS_MAX) * DAY_S
+                arrives_at = now + chance.uniform(0, LATE_DAYS_MAX) * DAY_S
                 order = (burst * _PAIRS + index) * 2 + again
                 heapq.heappush(late, (arrives_at, order, renamed(happening, JUMBLED)))
         arrived = []

@@ -6,12 +6,19 @@ from collections.abc import Mapping
 
 import msgspec
 
-from models.customer import unpack
+from models.calendar import Calendar
+from models.customer import SEEN_BYTES, unpack
+from models.fold_cases import retain_complaints, retain_feedback
+from models.fold_series import RETENTION_DAYS, retain
+from rules.eras import LATENESS_DAYS
 from tests.faults.findings import Findings
-from tests.faults.happenings import Happening
+from tests.faults.happenings import DAY_S, Happening
 
 IN_ORDER = b"in-order"
 JUMBLED = b"jumbled"
+LATE_DAYS_MAX = 3  # how long after its twin's an event may come
+
+_ZONE = Calendar("Europe/London")  # of the retail rulebook
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -24,7 +31,11 @@ def renamed(happening: Happening, name: bytes) -> Happening:
 
 
 def judge_twins(states: Mapping[bytes, bytes], findings: Findings) -> None:
-    """Compare the facts of twins, byte for byte. What was concluded may differ: it came in turn."""
+    """Compare the facts of twins, byte for byte. What was concluded may differ: it came in turn.
+
+    Both as of one moment: what is too old goes only when the next event comes, and of two twins one
+    gets her last event later.
+    """
     facts = {customer: _facts(value) for customer, value in states.items()}
     in_order = {customer: told for customer, told in facts.items() if customer.startswith(IN_ORDER)}
     jumbled = {
@@ -36,6 +47,14 @@ def judge_twins(states: Mapping[bytes, bytes], findings: Findings) -> None:
 
 
 def _facts(packed: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return the facts, and which events are known as counted."""
+    """Return the facts, and which events are known as counted, once the last event has come."""
     state = unpack(packed)
-    return _encode(state.facts), state.seen, state.floor
+    entries = [state.seen[i : i + SEEN_BYTES] for i in range(0, len(state.seen), SEEN_BYTES)]
+    now = int.from_bytes(entries[-1][:4], "big") + LATE_DAYS_MAX * DAY_S if entries else 0
+    facts, today = state.facts, _ZONE.day(now)
+    oldest, unmatched = today - RETENTION_DAYS, today - LATENESS_DAYS
+    retain_complaints(facts, _ZONE, oldest, unmatched)
+    retain_feedback(facts, _ZONE, oldest, unmatched)
+    retain(facts, oldest)
+    since = max(0, now - LATENESS_DAYS * DAY_S).to_bytes(4, "big")
+    return _encode(facts), b"".join(each for each in entries if each >= since), state.floor
