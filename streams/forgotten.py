@@ -5,15 +5,15 @@ of its places. Only an owner's last one can, since an owner makes sure of one be
 next (step 12 of the protocol); and each of them begins with the changelog. Who comes after it goes
 by the outputs, since each names the revision of its customer's state:
 
-* Where the changelog is not open: if its states have behind them what stands open elsewhere, that
-  was committed with them. Whether they are the newest shows when something is appended.
-* Where it is open: if somebody can read an output that its states do not have behind them, that is
-  of the transaction that stands open, so it was committed.
+* If the changelog's states have behind them what stands open elsewhere, that was committed with
+  them. Whether they are the newest shows when something is appended.
+* If somebody can read an output that they do not have behind them, the changelog is open too, and
+  what stands open there belongs to it, so it was committed.
 * Else nobody has seen anything of it, and nobody will miss it: it is aborted, and concluded again.
 
 So an output is there once: neither lost beside a state that has it behind it, nor repeated after
-one that has not. Of what went to other customers by the log alone nothing is known: that may come
-twice, and who receives it knows the event.
+one that has not. Of what stands open only where it went to other customers, in the log, nothing is
+known: it is committed, and if it comes twice, who receives it knows the event.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import msgspec
 
 from models.customer import unpack
+from streams.errors import Doubt
 from streams.log.port import Append, Entry, Log, Place, Record
 from streams.outputs import DEAD_OFFSET
 from streams.protocol import Held, checked
@@ -57,13 +58,18 @@ class Forgotten:
         """End it in all places."""
         changelog, *others = self.places
         writer, end = self.held.writer, self.held.append_at
-        if await self.log.is_open([changelog]):
-            await writer.end_open(committed=await self._is_seen(others))
+        opened = await self.log.standing_open(changelog)
+        concluded = await self._is_concluded(others)
+        if opened:
+            if opened[0].offset != end:
+                message = "the changelog's end was not the newest one"
+                raise Doubt(message)
+            await writer.end_open(committed=concluded or await self._is_seen(others))
             return
-        committed = await self._is_concluded(others)
         # Written again: it changes nothing, and where it comes next nobody else has moved on.
         position = Entry(keys.POSITION, msgspec.json.encode(self.held.ledger.position))
-        await writer.end_open([Append(*changelog, [position])], first=end, committed=committed)
+        append = Append(*changelog, [position])
+        await writer.end_open([append], first=end, committed=concluded is not False)
 
     async def _is_seen(self, places: Sequence[Place]) -> bool:
         """Tell whether one of the places shows something that the changelog does not have yet."""
@@ -76,14 +82,14 @@ class Forgotten:
                         return True
         return False
 
-    async def _is_concluded(self, places: Sequence[Place]) -> bool:
-        """Tell whether the changelog has what stands open in one of the places."""
+    async def _is_concluded(self, places: Sequence[Place]) -> bool | None:
+        """Tell whether the changelog has what stands open in one of the places; None: unknown."""
         for place in places:
             for record in await self.log.standing_open(place):
                 has = await self._has(record)
                 if has is not None:
                     return has
-        return True
+        return None
 
     async def _has(self, record: Record) -> bool | None:
         """Tell whether the changelog has an output or a dead letter behind it; None: unknown."""

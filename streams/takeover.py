@@ -94,6 +94,7 @@ class TakeOver:
         bounds = await self.log.bounds(topic, self.number)
         origin = await self._origin(topic, bounds)
         if origin is None:
+            await self._end_beginning(writer, topic, bounds.end)
             return await self._founded(writer, topic, owner, bounds.end), 0, True
         age_s = self.clock.now() - before.applied_at
         wiped = (
@@ -160,6 +161,14 @@ class TakeOver:
         """
         if await self.log.is_open(self._own if self.ended else [*self._own, *self._shared]):
             await Forgotten(self.log, self.store, self.number, self._own, held).end()
+            raise Ended
+
+    async def _end_beginning(self, writer: Writer, topic: str, end: int) -> None:
+        """End what brokers forgot of a changelog's beginning, which nobody has seen."""
+        opened = await self.log.standing_open(Place(topic, self.number))
+        if opened and opened[0].offset == end:
+            await writer.end_open(committed=False)
+        if opened:
             raise Ended
 
     async def _founded(self, writer: Writer, topic: str, owner: str, end: int) -> Held:

@@ -39,6 +39,8 @@ def judge(brokers: Brokers, snapshot: Snapshot, random: Random) -> list[str]:
     position, log = position_of(brokers), brokers.stored(LOG, PARTITION)
     if position is None or position.next != log.end or not position.settled:
         return [f"never settled: {position}"]
+    if brokers.forgotten[WRITER]:
+        return ["readers never see all that was committed"]
     history = log.written
     expected = truth(history)
     changelog = {r.key: r.value for r in brokers.stored(STATE, PARTITION).records}
@@ -54,8 +56,8 @@ def judge(brokers: Brokers, snapshot: Snapshot, random: Random) -> list[str]:
     digest = sum(state_digest(c, value) for c, value in states.items()) % _DIGESTS
     letters = brokers.stored(LOG + DEAD_LETTER_SUFFIX, PARTITION).written
     sent, expected_sent = Counter(brokers.sent[WRITER]), Counter(expected.sent)
-    if brokers.chance.seen["markers forgotten"]:
-        # Of a commit that only the log shows nothing is known: its receivers know what repeats.
+    if brokers.chance.seen["markers forgotten"] or brokers.chance.seen["abort forgotten"]:
+        # Of what only the log shows nothing is known: its receivers know what repeats.
         sent &= expected_sent
     wrong = {
         "the clock differs": position.now != expected.now,

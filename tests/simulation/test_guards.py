@@ -14,7 +14,6 @@ import msgspec
 import pytest
 
 from streams import batch, partition, takeover
-from streams.forgotten import Forgotten
 from streams.marks import Marks
 from streams.partition import Partition
 from streams.store.memory import MemoryStore
@@ -27,7 +26,6 @@ from tests.simulation.world import World
 pytestmark = pytest.mark.long
 
 DUEL_STEPS = 5_000
-SEEN_ONCE = "await held.writer.end_open(committed=True); break"
 
 
 SERVICES: dict[str, tuple[str, str, object]] = {
@@ -200,54 +198,6 @@ def test_a_step_that_breaks_off_leaves_nothing_to_trust(monkeypatch: pytest.Monk
     half = "replace(snapshot, meta=EMPTY)"
     take_away(monkeypatch, Guard([SimStore], "_apply_half", half, "snapshot"))
     assert failing_seed(change) is not None
-
-
-FORGETFUL = {
-    "an idle owner sees to what brokers forgot to end": Guard(
-        [Partition], "work_ahead", "await self._see_to_readers(held)", "pass"
-    ),
-    "readers see what was committed before more is sent": Guard(
-        [Partition], "_batch", "await self._see_to_readers(held)", "pass"
-    ),
-    "what was made visible is looked at again": Guard(
-        [Partition], "_see_to_readers", "await held.writer.end_open(committed=True)", SEEN_ONCE
-    ),
-    "readers see what was sent on": Guard([Partition], "_committed", ", *sent_to]", "]"),
-    "what brokers forgot to end is ended": Guard(
-        [TakeOver], "_end_open", "await self.log", "0 and self.log"
-    ),
-    "what was sent on and forgotten is ended": Guard(
-        [TakeOver], "_end_open", ", *self._shared]", "]"
-    ),
-    "what the changelog has was committed": Guard(
-        [Forgotten], "_is_concluded", "return has", "return False"
-    ),
-    "what the changelog does not have was aborted": Guard(
-        [Forgotten], "_is_concluded", "return has", "return True"
-    ),
-    "what somebody has seen was committed": Guard(
-        [Forgotten], "_is_seen", "return True", "return False"
-    ),
-    "what nobody has seen was aborted": Guard(
-        [Forgotten], "_is_seen", "return False", "return True"
-    ),
-    "what stands open is ended on condition of the changelog's end": Guard(
-        [Forgotten], "end", "first=end", "first=None"
-    ),
-    "a store that reflects what was aborted is wiped": Guard(
-        [TakeOver], "_restore", "await self._is_past(topic, before.applied - 1)", "True"
-    ),
-}
-
-
-def _forgetting(world: World) -> None:
-    world.forgetting = 0.6
-
-
-@pytest.mark.parametrize("name", FORGETFUL)
-def test_a_guard_against_what_brokers_forget(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    take_away(monkeypatch, FORGETFUL[name])
-    assert failing_seed(_forgetting) is not None
 
 
 class _PlacedByTheGroup(Partition):

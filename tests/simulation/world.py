@@ -113,7 +113,7 @@ class World:
     def settled(self) -> bool:
         """Tell whether all is done: the log is read, nothing is due, and the store knows."""
         position = position_of(self.brokers)
-        if position is None or not position.settled:
+        if position is None or not position.settled or self.brokers.forgotten[WRITER]:
             return False
         if not any(owner.settled for owner in self.surroundings.partitions):
             return False
