@@ -98,7 +98,11 @@ class Forgotten:
             return int(offset) < self.held.ledger.position.next
         if record.key is None or record.value is None:
             return None  # the tombstone of somebody erased
+        try:
+            revision = _output(record.value).revision
+        except msgspec.DecodeError:
+            return None  # somebody else wrote into an output topic
         name = keys.customer_field(record.key)
         (value,) = checked(self.held, await self.store.view(self.number, [name]))
         known = 0 if value is None else unpack(value).concluded.revision
-        return _output(record.value).revision <= known
+        return revision <= known

@@ -78,6 +78,7 @@ async def ended(places: Places) -> AsyncMock:
         ({LETTERS: [letter(TAKEN - 1)]}, True),
         ({LETTERS: [letter(TAKEN)]}, False),
         ({OUTPUTS: [Record(0, 0, b"anna", None)], LETTERS: [letter(TAKEN)]}, False),
+        ({OUTPUTS: [Record(0, 0, b"anna", b"not ours")], LETTERS: [letter(TAKEN)]}, False),
         ({}, True),  # only in the log, of which nothing is known
     ],
 )
