@@ -19,6 +19,8 @@ _SLOT_S = 900
 _OFFSETS_MAX = 200_000  # about 2,000 days' worth of quarter hours, at most 20 MB
 _STARTS_MAX = 10_000  # day starts remembered: a year of days on each side, and more
 _EPOCH = date(1970, 1, 1)
+_NO_ZONES = ("localtime", "posixrules", "posix/", "right/")
+"""Files beside the zones: what this machine is set to, and times that count leap seconds."""
 _MINUTES = tuple(f"T{hour:02d}:{minute:02d}:" for hour in range(24) for minute in range(60))
 _SECONDS = tuple(f"{second:02d}Z" for second in range(60))
 
@@ -37,7 +39,7 @@ class Calendar:
 
     def __init__(self, name: str) -> None:
         try:
-            self._zone = ZoneInfo(name)
+            self._zone = ZoneInfo("" if name.startswith(_NO_ZONES) else name)
         except (ZoneInfoNotFoundError, ValueError) as error:
             message = f"unknown time zone {name!r}; use a name such as 'Europe/London' or 'UTC'"
             raise ValueError(message) from error

@@ -95,6 +95,9 @@ def next_turn(book: Book, concluded: Conclusions, whiles: int, at: int) -> int |
         if earliest is not None and _surely_not_before(last.at, every_days) > earliest:
             continue
         turn = days_later(book.zone, last.at, every_days)
+        cooldown = book.actions[index].cooldown
+        if cooldown is not None:
+            turn = max(turn, ends(book.zone, last.at, cooldown))
         if turn > at and (earliest is None or turn < earliest):
             earliest = turn
     return earliest

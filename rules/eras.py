@@ -16,8 +16,9 @@ import msgspec
 
 from models.calendar import Calendar, calendar
 from models.churn_model import RiskModel
+from models.customer import Standing
 from models.decisions import ModelRef, RulebookRef
-from models.errors import TierstreamError
+from models.errors import BadRulebook, TierstreamError
 from models.events import (
     TAGS,
     ChurnModelActivated,
@@ -35,10 +36,10 @@ from rules.compiler.compile import compile_book
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from models.customer import Conclusions, CustomerState, Standing
+    from models.customer import Conclusions, CustomerState
     from rules.book import Book, Dimension, Named
 
-ENGINE = 4  # raised whenever `reduce`, `due` or the packing of states changes its results
+ENGINE = 5  # raised whenever `reduce`, `due` or the packing of states changes its results
 ERAS_MAX = 8
 _RATES_MAX = 400  # days of exchange rates that an era keeps
 LATENESS_DAYS = 30
@@ -148,7 +149,14 @@ def succeed(before: EraRecord | None, change: EraEvent, since: int | None) -> Er
     )
     match change:
         case RulebookActivated():
-            compiled(change.text)
+            book = compiled(change.text)
+            known = None if era.book is None else compiled(era.book).currency
+            if known not in (None, book.currency):
+                raise BadRulebook(
+                    f"{book.name} {book.version} counts in {book.currency}, and what is known of "
+                    f"customers is in {known}: amounts would be compared across currencies. Keep "
+                    f"`currency: {known}`, or give the new currency an application of its own"
+                )
             return msgspec.structs.replace(era, book=change.text)
         case ChurnModelActivated():
             return msgspec.structs.replace(era, model=change)
@@ -190,6 +198,11 @@ def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
     concluded.quiet_until = None
     if concluded.standing is not None:
         concluded.standing = _standing(concluded.standing, before, after)
+    if before.timing.review != after.timing.review:
+        # Reviews count from now; those that the old rulebook did not hold are not caught up.
+        concluded.standing = concluded.standing or Standing()
+        is_continuous = after.timing.review == "continuous"
+        concluded.standing.reviewed_at = None if is_continuous else new.since
     gone = _carry_acts(concluded, before, after)
     renamed = {d.name: found for d in after.dimensions if (found := _found(categories, d))}
     left = {name: names for name, names in categories.items() if not _is_known(name, after)}

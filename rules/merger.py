@@ -110,7 +110,7 @@ def arrive(
     remember_all(state, sent)
     state.absorbed = sorted({*state.absorbed, *sent.absorbed, *event.came_by})[-ABSORBED_MAX:]
     state.moved_to = None
-    if book is not None and state.concluded.tier is not None:
+    if book is not None:
         _stand(state, sent, event, book)
 
 
@@ -126,6 +126,6 @@ def _stand(state: CustomerState, sent: CustomerState, event: CustomerMoved, book
     if other is not None and other.hold_until is not None:
         standing.hold_until = max(standing.hold_until or 0, other.hold_until)
     own = (concluded.tier, concluded.tier_since) if standing.shadow is None else standing.shadow
-    if tier is not None and since is not None and own[0] is not None and tier > own[0]:
+    if tier is not None and since is not None and (own[0] is None or tier > own[0]):
         standing.shadow = (tier, since)
     concluded.standing = standing

@@ -15,6 +15,7 @@ from typing import Any
 
 from models.buckets import total
 from models.calendar import DAY_S, calendar
+from models.errors import BadRulebook
 from rules.book import Action, Band, Book, ChurnRules, Policy, Span, Tier, Timing
 from rules.compiler import due, writing
 from rules.facts.cases import EMPTY, folded
@@ -34,6 +35,22 @@ def compile_book(text: str, file: str = "rulebook.yaml") -> Book:
     Raises:
         BadRulebook: it is refused; the message has every finding with file, line and hint.
     """
+    try:
+        return _compiled(text, file)
+    except BadRulebook:
+        raise
+    except RecursionError as error:
+        message = f"{file}: something in it is nested too deeply to be read; write it flatter"
+        raise BadRulebook(message) from error
+    except (SyntaxError, ValueError, ArithmeticError) as error:
+        # What no finding foresaw is refused too: who distributes rulebooks must not fail by one.
+        message = (
+            f"{file}: it cannot be compiled ({type(error).__name__}: {error}); please report it"
+        )
+        raise BadRulebook(message) from error
+
+
+def _compiled(text: str, file: str) -> Book:
     rulebook, document = read(text, file)
     rules, warnings = check(rulebook, document)
     canonical = json.dumps(document.data, ensure_ascii=False, separators=(",", ":"))

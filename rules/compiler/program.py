@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from itertools import count
+from keyword import kwlist
 from typing import Any
 
 from models.buckets import total_within, within
@@ -52,6 +53,7 @@ class Program:
         self._names = names  # the function's globals
         self._written: dict[str, str] = {}  # code → the local that holds its value
         self._locals = {
+            *(*kwlist, *names, *names["__builtins__"]),
             *("state", "now", "band", "given", "facts", "days", "series", "today", "zone"),
             *("tier", "matched", "categories", "event"),
         }
@@ -68,7 +70,8 @@ class Program:
     def let(self, hint: str, code: str) -> str:
         """Return the local that holds the value of `code`, written now or before."""
         if code not in self._written:
-            name = base = re.sub(r"\W+", "_", hint)[:40].strip("_")
+            # ASCII alone: Python folds other letters, and two names may become one.
+            name = base = re.sub(r"[^A-Za-z0-9_]+", "_", hint)[:40].strip("_") or "value"
             for number in count(2):
                 if name not in self._locals:
                     break

@@ -119,7 +119,7 @@ def lookup(program: Program, node: Lookup) -> Term:
         known = dict(entries)
         entries = tuple((i, known[name]) for i, name in enumerate(names) if name in known)
     table = program.bind_value(f"table_{node.table}", _mapping(entries))
-    return Term(program.let(node.table, f"{table}.get({key.code})"), unknown=True)
+    return Term(program.let(f"in_{table}", f"{table}.get({key.code})"), unknown=True)
 
 
 @lru_cache(maxsize=1_024)

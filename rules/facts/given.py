@@ -28,6 +28,7 @@ Read: TypeAlias = Callable[..., Any]
 Look: TypeAlias = Callable[[Facts, Calendar, int, Given], int | None]
 
 SCORES = 5  # RFM scores are 1 to 5
+CUT_DAYS_MAX = 36_525  # a century: nobody is looked at again for a later one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ def _next_cut(facts: Facts, zone: Calendar, today: int, given: Given) -> int | N
     last = zone.day(facts.last_purchase_at)
     cuts = given.cuts.recency
     passed = bisect_left(cuts, max(0, today - last))
-    return None if passed == len(cuts) else last + floor(cuts[passed]) + 1
+    if passed == len(cuts) or cuts[passed] > CUT_DAYS_MAX:
+        return None
+    return last + floor(cuts[passed]) + 1
 
 
 def _tomorrow(facts: Facts, _zone: Calendar, today: int, _given: Given) -> int | None:

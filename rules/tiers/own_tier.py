@@ -218,7 +218,7 @@ class OwnTier:
         best = highest(judged.qualified)
         if best > self.tier:
             self._rise(best)
-        elif judged.holds(self.tier):
+        elif judged.holds(self.tier) or self.scene.judged.qualified >> self.tier & 1:
             self._clear()
         elif warned is None or warned.ends_at <= self.scene.at:
             self._fail_review(review, judged)
@@ -236,6 +236,9 @@ class OwnTier:
             self._clear()
         else:
             self._fall("grace_ended", judged)
+        review = self._next_review()
+        if self.standing.warned is None and review is not None:
+            self._look_ahead(review)
 
     def _reviewed(self) -> int:
         """Return the last review."""

@@ -85,6 +85,9 @@ def settle(scene: Scene) -> Settled:
     concluded = scene.judge.state.concluded
     tier = concluded.tier
     if tier is None:
+        brought = concluded.standing
+        if brought is not None and brought.shadow is not None:
+            return _joined_with(scene, brought, *brought.shadow)
         return _joined(scene, highest(scene.judged.qualified))
     standing = concluded.standing
     if standing is None:
@@ -109,6 +112,20 @@ def _joined(scene: Scene, best: int) -> Settled:
     if standing is not None and shown != best:
         standing.shadow = (best, scene.said_at)
     return Settled(shown, scene.said_at, Outcome(move=Move(shown, "joined")))
+
+
+def _joined_with(scene: Scene, standing: Standing, tier: int, since: int) -> Settled:
+    """First sight of a customer to whom a merge brought a tier: the laws go on from it."""
+    concluded = scene.judge.state.concluded
+    concluded.tier, concluded.tier_since = tier, since
+    if scene.judge.book.timing.review != "continuous":
+        standing.reviewed_at = scene.said_at
+    settled = _settled(scene, standing, tier)
+    if standing == _EMPTY:
+        concluded.standing = None
+    told = settled.outcome
+    move = (told.move or Move(settled.tier, "joined"))._replace(reason="joined", warned=None)
+    return settled._replace(outcome=told._replace(move=move))
 
 
 def _settled(scene: Scene, standing: Standing, tier: int) -> Settled:

@@ -90,6 +90,14 @@ def test_a_bad_rulebook_begins_nothing() -> None:
         succeed(None, activation(0, "tiers: none"), None)
 
 
+def test_a_rulebook_in_another_currency_is_refused() -> None:
+    """What is known of customers is in the first one's minor units."""
+    record = succeed(None, activation(0, book()), None)
+    other = activation(1, book(2).replace("EUR", "JPY"))
+    with pytest.raises(BadRulebook, match=r"counts in JPY, and .* is in EUR"):
+        succeed(record, other, 5)
+
+
 def test_without_a_rulebook_days_are_utc() -> None:
     era = Era(succeed(None, FITTED, None))
     assert era.book is None

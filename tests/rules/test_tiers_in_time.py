@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -208,3 +209,29 @@ def test_gold_merged_with_silver() -> None:
         at(50),
     )
     assert "circle" in getattr(again, "message", "")
+
+
+def test_who_is_merged_into_somebody_unknown_keeps_her_standing() -> None:
+    """A new id for an old customer: tier, override and hold go on."""
+    one, other = Driver(club(), first_tick=at(0)), Driver(club(), first_tick=at(0))
+    other.take(other.purchase(at(1), 40_000, currency="CNY"))
+    held: Any = {"source": "crm", "occurred_at": at(2), "reason": "r", "by": "crm"}
+    other.take(events.OverrideSet(event_id="o", override_id="o", tier="silver", **held))
+    other.take(events.HoldSet(event_id="h", until=at(90), **held))
+    one.tick(at(50))
+    other.pass_to(at(50))
+    merged = events.CustomersMerged(
+        event_id="m", source="crm", occurred_at=at(50), absorbed="ann", survivor="anna", by="crm"
+    )
+    left = other.reducer.reduce("ann", other.state, merged, at(50), at(50))
+    assert isinstance(left, Reduction)
+    assert left.moved is not None
+    before = left.moved
+    one.take(before)
+    (change,) = (d for d in one.said if isinstance(d, TierChanged))
+    assert (change.from_, change.to, change.reason) == (None, "gold", "joined")
+    assert change.tier_since == "2024-10-05T00:00:00Z"
+    standing = one.known.concluded.standing
+    assert standing is not None
+    assert standing.override is not None
+    assert standing.hold_until == at(90)
