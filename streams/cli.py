@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -33,12 +34,27 @@ app.command()(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line; what goes wrong on purpose ends with its message and status 1."""
+    """Run the command line; what goes wrong on purpose ends with its message and status 1.
+
+    A worker ends with the status that keeps its supervisor from starting it again: a person has to
+    act, on its settings for one.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may not know every letter
+            stream.reconfigure(errors="replace")
     try:
         app()
     except TierstreamError as error:
         err.print(f"error: {error}", style="red", markup=False)
-        sys.exit(1)
+        sys.exit(_status())
+
+
+def _status() -> int:
+    if sys.argv[1:2] != [running.worker.__name__]:
+        return 1
+    from streams.app import EXIT_HALT  # noqa: PLC0415 - Faust takes a second to import
+
+    return EXIT_HALT
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import ssl
 from collections.abc import Iterator
 from enum import StrEnum
@@ -22,10 +23,12 @@ from models.errors import TierstreamError
 
 PREFIX = "TIERSTREAM_"
 HEARTBEATS_PER_SESSION_MIN = 3
+_KAFKA_PORT, _PORT_MAX = 9_092, 65_535
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(?::(\d{1,5}))?", re.ASCII)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 TopicPrefix = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9.-]{0,99})?$")]
-Port = Annotated[int, Field(ge=0, le=65_535)]
+Port = Annotated[int, Field(ge=0, le=_PORT_MAX)]
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
 
 
@@ -201,7 +204,7 @@ def load() -> Settings:
     Raises BadSettings with every finding: a variable that nobody reads, a value out of range, a
     broken relation.
     """
-    if findings := list(_misspelled()):
+    if findings := [*_misspelled(), *_empty()]:
         raise BadSettings("\n".join(findings))
     try:
         settings = Settings()
@@ -252,6 +255,14 @@ def broken_relations(settings: Settings) -> Iterator[str]:
         ("kafka", "request_timeout_s", kafka.request_timeout_s),
         "joining a group takes up to a session",
     )
+    for broker in kafka.bootstrap.split(","):
+        found = _BROKER.fullmatch(broker.strip())
+        if found is None or not 0 < int(found[2] or _KAFKA_PORT) <= _PORT_MAX:
+            yield (
+                f"{_variable('kafka', 'bootstrap')}={kafka.bootstrap} must be host:port, several "
+                f"comma separated, which {broker!r} is not: correct it, as in broker-1:9092"
+            )
+    yield from _unusable(kafka)
     if kafka.uses_sasl and (kafka.sasl_username is None or kafka.sasl_password is None):
         yield (
             f"{_variable('kafka', 'security_protocol')}={kafka.security_protocol} needs "
@@ -268,6 +279,25 @@ def _in_order(
             f"{_variable(*lower[:2])}={lower[2]:g} must be below {_variable(*upper[:2])}="
             f"{upper[2]:g}, otherwise {why}: lower the first or raise the second"
         )
+
+
+def _unusable(kafka: Kafka) -> Iterator[str]:
+    try:
+        kafka.ssl_context()
+    except OSError as error:
+        files = {n: getattr(kafka, n) for n in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
+        given = {name: file for name, file in files.items() if file is not None}
+        wrong = {n: file for n, file in given.items() if not os.access(file, os.R_OK)} or given
+        said = ", ".join(f"{_variable('kafka', name)}={file}" for name, file in wrong.items())
+        yield f"{said} cannot be used ({error.strerror}): name PEM files that this process may read"
+
+
+def _empty() -> Iterator[str]:
+    """Name the addresses that are empty: to take those of this machine then would be a guess."""
+    addresses = _variable("kafka", "bootstrap"), _variable("redis", "url")
+    for name, value in os.environ.items():
+        if name.upper() in addresses and not value:
+            yield f"{name} is empty: say where it is, or unset it for the one on this machine"
 
 
 def _misspelled() -> Iterator[str]:

@@ -8,6 +8,7 @@ wrong.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,12 @@ from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from streams.errors import Halt, Unavailable
 from streams.settings import Settings
@@ -45,7 +51,8 @@ _MESSAGE_BYTES_MAX = 1_048_588  # Kafka's own default of max.message.bytes
 _REPLICATION_MAX = 3
 _AT_LEAST = frozenset({"retention.ms", "delete.retention.ms", "max.message.bytes"})
 _AT_MOST = frozenset({"segment.bytes", "min.cleanable.dirty.ratio"})
-_ANSWER_S_MAX = 30.0
+_KNOWN_S_MAX = 30.0  # until the brokers know what was made: they make the folders first
+_KNOWN_POLL_S = 0.1
 
 
 class Topic(NamedTuple):
@@ -58,11 +65,15 @@ class Topic(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One difference between a topic and the catalogue, with the mend."""
+    """One difference between a topic and the catalogue, with the mend.
+
+    `bars`: what a deployment holds cannot be asked for before this is mended.
+    """
 
     topic: str
     problem: str
     mend: str
+    bars: bool = False
 
     def __str__(self) -> str:
         return f"{self.topic}: {self.problem}; {self.mend}"
@@ -132,6 +143,7 @@ class Catalogue:
 async def create(settings: Settings) -> list[str]:
     """Make the topics that are missing; return their names. What is there is left as it is.
 
+    When it returns, the brokers know them.
     Raises Unavailable where the broker does not answer, Halt where it refuses.
     """
     async with _admin(settings) as admin:
@@ -154,6 +166,7 @@ async def create(settings: Settings) -> list[str]:
         ]
         if made:
             _raise_refusals((await admin.create_topics(made)).topic_errors)
+            await _known(admin, {each.name for each in missing})
     return [each.name for each in missing]
 
 
@@ -164,21 +177,36 @@ async def check(settings: Settings) -> list[Finding]:
     """
     topics = Catalogue.of(settings).topics()
     async with _admin(settings) as admin:
-        counts = {
-            each["topic"]: len(each["partitions"])
-            # All that there are: asking for a topic by name could bring it into being.
-            for each in await admin.describe_topics()
-        }
+        counts = await _counts(admin)
         present = [topic for topic in topics if topic.name in counts]
         configs = await _configs(admin, [topic.name for topic in present])
-    findings = [
-        Finding(topic.name, "does not exist", "run `tierstream topics create`")
-        for topic in topics
-        if topic.name not in counts
-    ]
+    findings = [_missing(topic) for topic in topics if topic.name not in counts]
     for topic in present:
         findings += differences(topic, counts[topic.name], configs[topic.name])
     return findings
+
+
+async def check_log(settings: Settings) -> Finding | None:
+    """Compare only the log's partition count with the catalogue; None means that it is right.
+
+    Who takes another count for the log's reads a part of the customers for all of them.
+    Raises Unavailable where the broker does not answer.
+    """
+    catalogue = Catalogue.of(settings)
+    log = next(each for each in catalogue.topics() if each.name == catalogue.name(LOG))
+    async with _admin(settings) as admin:
+        counts = await _counts(admin)
+    if log.name not in counts:
+        return _missing(log)
+    return next(iter(differences(log._replace(config={}), counts[log.name], {})), None)
+
+
+def lacks_positions(error: Unavailable) -> bool:
+    """Tell whether a group's positions were not found for want of Kafka's own topic for them.
+
+    The brokers make it when a group is first asked for, and refuse until it is there.
+    """
+    return isinstance(error.__cause__, GroupCoordinatorNotAvailableError)
 
 
 def differences(topic: Topic, partitions: int, config: Mapping[str, str]) -> list[Finding]:
@@ -191,6 +219,7 @@ def differences(topic: Topic, partitions: int, config: Mapping[str, str]) -> lis
                 f"has {partitions} partitions instead of {topic.partitions}",
                 f"set TIERSTREAM_PARTITIONS={partitions} if that is the count it was made with, "
                 "or delete the topic while it is empty and run `tierstream topics create`",
+                bars=True,
             )
         )
     for key, wanted in topic.config.items():
@@ -206,6 +235,10 @@ def differences(topic: Topic, partitions: int, config: Mapping[str, str]) -> lis
                 )
             )
     return findings
+
+
+def _missing(topic: Topic) -> Finding:
+    return Finding(topic.name, "does not exist", "run `tierstream topics create`", bars=True)
 
 
 def _satisfies(key: str, found: str, wanted: str) -> bool:
@@ -227,6 +260,24 @@ def _raise_refusals(errors: Iterable[Sequence[Any]]) -> None:
             "the broker refused to create topics:\n" + "\n".join(refusals) + "\nFewer brokers than "
             "replicas? Then set TIERSTREAM_TOPIC_REPLICATION. No permission? Then grant Create."
         )
+
+
+async def _counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    """Return the partition counts of all topics: asking for one by name could make it."""
+    return {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
+
+
+async def _known(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    """Wait until the brokers tell of topics that were made just now."""
+    try:
+        async with asyncio.timeout(_KNOWN_S_MAX):
+            while not names <= (await _counts(admin)).keys():  # noqa: ASYNC110  other processes
+                await asyncio.sleep(_KNOWN_POLL_S)
+    except TimeoutError as error:
+        raise Unavailable(
+            f"topics were made, but the brokers do not tell of them after {_KNOWN_S_MAX:g} s. "
+            "Look again with `tierstream topics check`"
+        ) from error
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:

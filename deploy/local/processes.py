@@ -44,6 +44,7 @@ finds its port still free."""
 
 _POLL_S = 0.02
 _LOG_TAIL_LINES = 15
+_PORT_TAKEN = "address already in use"  # so say Valkey and Java
 
 
 class Process:
@@ -167,9 +168,12 @@ class Process:
 
     def _failed(self, what: str) -> ServiceFailed:
         tail = "\n".join(f"    {line}" for line in self.log_text().splitlines()[-_LOG_TAIL_LINES:])
+        advice = "Is memory or the disk full?"
+        if _PORT_TAKEN in tail.lower():
+            advice = "Another program took its port meanwhile: run it again, to get a free one."
         return ServiceFailed(
             f"{self.name} {what}. The end of its log:\n{tail or '    (it printed nothing)'}",
-            f"The whole log is in {self.log_path}. Is memory or the disk full?",
+            f"The whole log is in {self.log_path}. {advice}",
         )
 
 

@@ -23,8 +23,9 @@ from models.events import (
     RulebookActivated,
 )
 from models.wire import TOPICS, accept
+from rules.book import Book
 from streams.commands.books import read_book
-from streams.commands.common import out, reach, run, settings
+from streams.commands.common import CommandFailed, out, reach, run, settings
 from streams.jobs.difference import Change, differences, unplaced
 from streams.log.port import Log, Record
 from streams.releases import release_of
@@ -61,6 +62,28 @@ def diff(old: Old, new: New) -> None:
         out.print(f"activation would be refused: {lost} is gone, and no `was:` takes its place")
 
 
+def has_places(before: Book | None, book: Book) -> None:
+    """Refuse a rulebook that cannot follow the one in force.
+
+    Raises:
+        CommandFailed: it has lost a tier or category and does not say what takes its place, or
+            counts in another currency.
+    """
+    if before is not None and before.currency != book.currency:
+        raise CommandFailed(
+            f"{book.name} {book.version} counts in {book.currency}, and what is known of customers "
+            f"is in {before.currency}: keep `currency: {before.currency}`, or give the new one an "
+            "application of its own (TIERSTREAM_APP)"
+        )
+    lost = [] if before is None else unplaced(before.source, book.source)
+    if before is not None and lost:
+        raise CommandFailed(
+            f"{book.name} {book.version} leaves customers of {before.name} {before.version}, which "
+            f"is in force, without a place. It does not have any more: {', '.join(lost)}. Name "
+            "each where its customers belong now, as in `was: [silver]` at the tier that follows it"
+        )
+
+
 def history(
     last: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest.")] = _SHOWN,
 ) -> None:
@@ -74,10 +97,19 @@ async def _history(last: int) -> None:
     if not past:
         out.print("nothing has come into force yet; `tierstream rules activate FILE` does it")
         return
-    table = Table("number", "when", "who", "what", "reason")
+    out.print(past_table(past))
+
+
+def past_table(past: Sequence[Past]) -> Table:
+    """Return what came into force; where space is short texts are folded, instants never."""
+    table = Table()
+    for name in ("number", "when"):
+        table.add_column(name, no_wrap=True)
+    for name in ("who", "what", "reason"):
+        table.add_column(name, overflow="fold")
     for number, at, by, what, reason in past:
         table.add_row(str(number), rfc3339(at), *map(escape, (by, what, reason)))
-    out.print(table)
+    return table
 
 
 async def read_history(log: Log, topic: str, last: int) -> Sequence[Past]:

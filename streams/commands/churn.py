@@ -148,12 +148,50 @@ def fit(  # noqa: PLR0913, PLR0917 - its options
     out.print(report.parameters(trained.fitted))
     for line in report.findings(trained):
         out.print(line)
+    lack = uncalibrated(trained.horizon_days) if calibrate and trained.trial is None else None
+    if lack is not None:
+        out.print(lack)
     if output is not None:
-        output.write_bytes(msgspec.json.format(msgspec.json.encode(trained)) + b"\n")
-        out.print(f"Written: {output}")
+        _write(trained, output)
+    if activate and lack is not None:
+        raise CommandFailed(
+            "nothing was activated: without a calibration this model would end the one that is in "
+            "force. Fit again when more has matured; or leave --calibrate out, to have risks told "
+            "uncalibrated"
+        )
     if activate:
         version = run(_activate(trained, reason))
         out.print(f"Version {version} is on its way into force.")
+
+
+def uncalibrated(horizon_days: int) -> str:
+    """Say why predictions over a horizon could not be calibrated."""
+    from models.churn_labels import CLASS_MIN  # noqa: PLC0415 - see above
+    from models.churn_watch import WEEK_DAYS, WEEKS  # noqa: PLC0415
+
+    longest_days = (WEEKS - 1) * WEEK_DAYS
+    if horizon_days > longest_days:
+        return (
+            f"Not calibrated: predictions of {WEEKS} weeks are looked at, so that over "
+            f"{horizon_days} days none matures before another is made; it takes a horizon of at "
+            f"most {longest_days} days."
+        )
+    return (
+        f"Not calibrated: too few predictions have matured. It takes purchases of more than "
+        f"{2 * horizon_days} days (twice the horizon), and {CLASS_MIN} customers who churned and "
+        f"{CLASS_MIN} who did not."
+    )
+
+
+def _write(trained: Trained, output: Path) -> None:
+    try:
+        output.write_bytes(msgspec.json.format(msgspec.json.encode(trained)) + b"\n")
+    except OSError as error:
+        raise CommandFailed(
+            f"--output {output} cannot be written ({error.strerror}): name a file in a folder that "
+            "exists and that you may write to"
+        ) from error
+    out.print(f"Written: {output}")
 
 
 @app.command()

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from models.errors import TierstreamError
+from streams import topics
 from streams.log.kafka import KafkaLog
 from streams.log.positions import KafkaPositions
 from streams.log.producer import KafkaProducer
 from streams.settings import Settings, load
 from streams.store.redis import RedisStore
-from streams.topics import Catalogue
 
 _T = TypeVar("_T")
 
@@ -35,7 +35,7 @@ class Reach:
     """The deployment that the settings name, and clients that connect when they are first used."""
 
     settings: Settings
-    catalogue: Catalogue
+    catalogue: topics.Catalogue
     log: KafkaLog
     positions: KafkaPositions
     producer: KafkaProducer
@@ -48,12 +48,22 @@ class Reach:
 
 
 @asynccontextmanager
-async def reach(settings: Settings) -> AsyncIterator[Reach]:
-    """Open the clients, and close those that were used."""
+async def reach(settings: Settings, *, checked: bool = True) -> AsyncIterator[Reach]:
+    """Open the clients, and close those that were used.
+
+    `checked`: first make sure that the log is there and has as many partitions as the settings say.
+    With another count, whatever goes through the partitions would leave customers out.
+
+    Raises:
+        CommandFailed: the log is missing, or has another number of partitions.
+        Unavailable: the broker does not answer.
+    """
+    if checked and (finding := await topics.check_log(settings)) is not None:
+        raise CommandFailed(str(finding))
     client, bootstrap = settings.kafka.client_options(), settings.kafka.bootstrap
     reached = Reach(
         settings,
-        Catalogue.of(settings),
+        topics.Catalogue.of(settings),
         KafkaLog(bootstrap, client=client),
         KafkaPositions(bootstrap, client=client),
         KafkaProducer(bootstrap, client=client),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from enum import Enum
 from typing import NamedTuple
 
 from models.calendar import rfc3339
@@ -10,58 +11,81 @@ from models.errors import TierstreamError
 from streams import topics
 from streams.commands.clock import position_of
 from streams.commands.common import CommandFailed, Reach, out, reach, run, settings
+from streams.errors import Unavailable
+from streams.ledger import Position
 from streams.log.partitioner import partition_for
-from streams.settings import Role
-from streams.topics import LOG
+from streams.log.port import Record
+from streams.settings import Role, Settings
+from streams.topics import DEAD_LETTER_SUFFIX, LOG
 
-_TAIL = 200  # newest records of a log partition whose place is checked
+_TAIL = 200  # newest records of a partition that are read
+
+
+class Mark(Enum):
+    """How it is with what was looked at; the value is what stands before the line."""
+
+    WELL = "[green]✓[/] "
+    NOTE = "[yellow]![/] "  # worth knowing; nothing is out of order
+    ILL = "[red]✗[/] "
 
 
 class Symptom(NamedTuple):
-    """One thing that was looked at."""
+    """One thing that was looked at. `bars`: nothing in the topics can be before it is mended."""
 
-    well: bool
+    mark: Mark
     text: str
+    bars: bool = False
 
 
 def doctor() -> None:
-    """Look at the broker, the topics, the places of keys, Redis, positions and lag."""
-    ill = run(_examine())
+    """Look at Redis, the broker, the topics, places of keys, positions, lag and dead letters."""
+    ill = run(_told())
     if ill:
         raise CommandFailed(f"{ill} of these need somebody to look at them")
 
 
-async def _examine() -> int:
+async def _told() -> int:
     ill = 0
-    async with reach(settings()) as reached:
-        for examination in (_kafka, _topics, _places, _redis, _positions, _lag):
-            try:
-                async for well, text in examination(reached):
-                    ill += not well
-                    _print(text, well=well)
-            except TierstreamError as error:
-                ill += 1
-                _print(str(error), well=False)
+    async for mark, text, _ in examine(settings()):
+        ill += mark is Mark.ILL
+        out.print(mark.value, end="")
+        out.print(text, markup=False)
     return ill
 
 
-def _print(text: str, *, well: bool) -> None:
-    out.print(("[green]✓[/] " if well else "[red]✗[/] "), end="")
-    out.print(text, markup=False)
+async def examine(chosen: Settings) -> AsyncIterator[Symptom]:
+    """Yield what is found, in the order in which one thing rests on another; never raises."""
+    async with reach(chosen, checked=False) as reached:
+        for look in (_redis, _kafka, _topics, _places, _positions, _lag, _letters):
+            barred = False
+            try:
+                async for symptom in look(reached):
+                    barred |= symptom.bars
+                    yield symptom
+            except TierstreamError as error:
+                barred = look in {_kafka, _topics}
+                yield Symptom(Mark.ILL, str(error))
+            if barred:
+                # Every further question would wait for its time-out, and say the same again.
+                text = (
+                    "nothing more is looked at before that is mended: all else is in Kafka's topics"
+                )
+                yield Symptom(Mark.NOTE, text)
+                return
 
 
 async def _kafka(reached: Reach) -> AsyncIterator[Symptom]:
     bootstrap = reached.settings.kafka.bootstrap
     brokers, release = await reached.positions.cluster()
-    yield Symptom(well=True, text=f"Kafka at {bootstrap}: {brokers} brokers, {release}")
+    yield Symptom(Mark.WELL, f"Kafka at {bootstrap}: {brokers} brokers, {release}")
 
 
 async def _topics(reached: Reach) -> AsyncIterator[Symptom]:
     findings = await topics.check(reached.settings)
     for finding in findings:
-        yield Symptom(well=False, text=str(finding))
+        yield Symptom(Mark.ILL, str(finding), finding.bars)
     if not findings:
-        yield Symptom(well=True, text=f"topics: {len(reached.catalogue.topics())}, as they must be")
+        yield Symptom(Mark.WELL, f"topics: {len(reached.catalogue.topics())}, as they must be")
 
 
 async def _places(reached: Reach) -> AsyncIterator[Symptom]:
@@ -77,7 +101,7 @@ async def _places(reached: Reach) -> AsyncIterator[Symptom]:
     text = f"keys and partitions: {looked:,} newest records looked at, {wrong} misplaced"
     if wrong:
         text += "; whoever writes the log directly must place keys by murmur2 (murmur2_random)"
-    yield Symptom(wrong == 0, text)
+    yield Symptom(Mark.ILL if wrong else Mark.WELL, text)
 
 
 async def _redis(reached: Reach) -> AsyncIterator[Symptom]:
@@ -88,7 +112,7 @@ async def _redis(reached: Reach) -> AsyncIterator[Symptom]:
         else "it does not persist, so a restart rebuilds every view from Kafka (appendonly yes)"
     )
     text = f"{facts.server}: maxmemory-policy {facts.maxmemory_policy}; {persistence}"
-    yield Symptom(well=True, text=text)
+    yield Symptom(Mark.WELL, text)
 
 
 async def _positions(reached: Reach) -> AsyncIterator[Symptom]:
@@ -96,22 +120,85 @@ async def _positions(reached: Reach) -> AsyncIterator[Symptom]:
     for number in range(reached.catalogue.partitions):
         position = await position_of(reached, number)
         _, end = await reached.log.bounds(log, number)
-        if position is None:
-            text = f"partition {number}: never taken over; start `tierstream worker customers`"
-            yield Symptom(well=False, text=text)
-            continue
-        clock = "clock not started" if position.now is None else f"clock {rfc3339(position.now)}"
-        behind = end - position.next
-        yield Symptom(well=True, text=f"partition {number}: {behind:,} records behind, {clock}")
+        yield _standing(number, position, end)
+
+
+def _standing(number: int, position: Position | None, end: int) -> Symptom:
+    """Say where a partition's view stands, by its position and the log's end."""
+    if position is None:
+        text = f"partition {number}: never taken over; start `tierstream worker customers`"
+        return Symptom(Mark.ILL, text)
+    behind = end - position.next
+    if behind < 0:
+        text = (
+            f"partition {number}: the store is {-behind:,} records ahead of the log, so it belongs "
+            "to another log, or the log was made anew; point TIERSTREAM_REDIS_URL or "
+            "TIERSTREAM_APP at this log's own, or start `tierstream worker customers` anew: it "
+            "rebuilds the store at its take-over. Until then, what `tierstream customer` and "
+            "others read from the store is of the other log"
+        )
+        return Symptom(Mark.ILL, text)
+    clock = "clock not started" if position.now is None else f"clock {rfc3339(position.now)}"
+    return Symptom(Mark.WELL, f"partition {number}: {behind:,} records behind, {clock}")
 
 
 async def _lag(reached: Reach) -> AsyncIterator[Symptom]:
     ends = await reached.positions.ends(reached.catalogue.sources)
-    passed = await reached.positions.committed(reached.settings.consumer_group(Role.INGRESS))
+    try:
+        passed = await reached.positions.committed(reached.settings.consumer_group(Role.INGRESS))
+    except Unavailable as error:
+        if not topics.lacks_positions(error):
+            raise
+        text = "ingress: no committed positions yet, as on a new cluster; try again in a moment"
+        yield Symptom(Mark.NOTE, text)
+        return
     for topic in reached.catalogue.sources:
         behind = sum(
             end - (passed[source].offset if source in passed else 0)
             for source, end in ends.items()
             if source[0] == topic
         )
-        yield Symptom(well=True, text=f"{topic}: {behind:,} records not ingested yet")
+        yield Symptom(Mark.WELL, f"{topic}: {behind:,} records not ingested yet")
+
+
+async def _letters(reached: Reach) -> AsyncIterator[Symptom]:
+    """Dead letters make nothing ill: each was set aside on purpose, and somebody may want them."""
+    names = [
+        topic.name
+        for topic in reached.catalogue.topics()
+        if topic.name.endswith(DEAD_LETTER_SUFFIX)
+    ]
+    starts, ends = await reached.positions.starts(names), await reached.positions.readable(names)
+    found = False
+    for name in names:
+        older, records = 0, list[Record]()
+        for (topic, number), end in ends.items():
+            if topic == name:
+                start = starts[topic, number]
+                tail = max(start, end - _TAIL)
+                older += tail - start
+                async for chunk, _ in reached.log.read(topic, number, tail, end):
+                    records += chunk
+        if records:
+            found = True
+            yield _piled(name, older, records)
+    if not found:
+        yield Symptom(Mark.WELL, "dead letters: none")
+
+
+def _piled(topic: str, older: int, records: Sequence[Record]) -> Symptom:
+    """Say how many dead letters a topic holds, and why the newest of those read is there.
+
+    `older`: offsets before those read, of which some may be a transaction's marker.
+    """
+    newest = max(records, key=lambda record: (record.timestamp, record.offset))
+    headers = dict(newest.headers)
+    reason, message = (
+        headers.get(name, b"not said").decode(errors="replace")
+        for name in ("dlq.reason", "dlq.message")
+    )
+    shown = "".join(each if each.isprintable() else " " for each in message)
+    count = f"{'up to ' if older else ''}{older + len(records):,}"
+    noun = "dead letter" if older + len(records) == 1 else "dead letters"
+    text = f"{topic}: {count} {noun}, the newest of {rfc3339(newest.timestamp)}: {reason}: {shown}"
+    return Symptom(Mark.NOTE, text)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Annotated, Any
 
@@ -16,11 +18,14 @@ from rich.table import Table
 
 from rules.book import Book
 from streams.commands.books import BookFile, read_book
-from streams.commands.common import err, out, reach, run, settings
+from streams.commands.changing import has_places
+from streams.commands.common import CommandFailed, err, out, reach, run, settings
 from streams.flaps import FLAP_DAYS
 from streams.jobs.census import census
+from streams.jobs.in_force import in_force
 from streams.jobs.preview import RISK, TIER, Basis
 from streams.jobs.tally import Cell, Matrix, Tally, Way
+from streams.topics import CONTROL
 
 _PROCESSES_MAX = 4
 _COLUMNS_MAX = 12
@@ -44,11 +49,15 @@ def preview(
     The rules that workers run are applied to a copy of each customer's state; nothing is written.
     """
     text, book = read_book(file)
-    tally = run(_preview(text, sample))
+    tally, before = run(_preview(text, sample))
     if as_json:
         typer.echo(json.dumps(described(tally), ensure_ascii=False))
-        return
-    say(tally, book)
+    else:
+        say(tally, book)
+    try:
+        has_places(before, book)
+    except CommandFailed as error:
+        raise CommandFailed(f"activation would be refused: {error}") from error
 
 
 def described(tally: Tally) -> dict[str, Any]:
@@ -72,24 +81,40 @@ def described(tally: Tally) -> dict[str, Any]:
     }
 
 
-async def _preview(text: str, sample: int) -> Tally:
-    processes = min(_PROCESSES_MAX, os.cpu_count() or 1)
+async def _preview(text: str, sample: int) -> tuple[Tally, Book | None]:
+    """Return the preview, and the rulebook in force."""
+    count = min(_PROCESSES_MAX, os.cpu_count() or 1)
     chosen = settings()
     draft = Basis(chosen.app, now=0, first_tick=None, eras=(), text=text, sample=sample)
-    with _processes(processes) as executor, _progress() as bar:
+    with processes(count) as executor, _progress() as bar:
         task = bar.add_task("previewing", total=None)
 
         def show(done: int, whole: int) -> None:
             bar.update(task, completed=done, total=max(done, whole))
 
         async with reach(chosen) as reached:
+            before = await in_force(reached.log, reached.catalogue.name(CONTROL))
             partitions = reached.catalogue.partitions
-            return await census(reached.store, partitions, draft, executor, show)
+            return await census(reached.store, partitions, draft, executor, show), before
 
 
-def _processes(count: int) -> Executor:
+@contextmanager
+def processes(count: int) -> Iterator[Executor]:
+    """Run processes that compute; at the end, what they have not begun is not done."""
     # Started anew: a copy of this process would share its connections.
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+    executor = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+    # Ctrl-C goes to the whole group, and it is for this process to say what follows from it. A
+    # process inherits what is blocked; one that only then ignored it could be hit while it starts.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(count):
+            executor.submit(int)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _progress() -> Progress:

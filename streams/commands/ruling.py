@@ -12,14 +12,15 @@ from rich.table import Table
 
 from rules import facts
 from rules.book import Book
+from rules.compiler.compile import compile_book
 from rules.examples.coverage import coverage
 from rules.facts.vocabulary import FactSpec
 from rules.language.include import standalone
 from streams.clock import SystemClock, random_name
 from streams.commands import changing, previewing, rehearsing
 from streams.commands.books import BookFile, read_book, summary
+from streams.commands.changing import has_places
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
-from streams.jobs.difference import unplaced
 from streams.jobs.in_force import in_force
 from streams.log.port import Append, Entry
 from streams.topics import CONTROL
@@ -53,8 +54,10 @@ def activate(
     It has to say what takes the place of a tier or category of the one before.
     """
     text, book = read_book(file)
-    run(_activate(text, book, reason))
-    out.print(f"{book.name} {book.version} is on its way into force: {summary(book)}")
+    if run(_activate(text, book, reason)):
+        out.print(f"{book.name} {book.version} is on its way into force: {summary(book)}")
+    else:
+        out.print(f"{book.name} {book.version} is in force already; nothing was written")
 
 
 app.command()(changing.history)
@@ -86,28 +89,34 @@ def show_coverage(
         out.print(f"reached by no example: {thing}")
 
 
-async def _activate(text: str, book: Book, reason: str | None) -> None:
+async def _activate(text: str, book: Book, reason: str | None) -> bool:
+    """Write the activation; False where that rulebook is in force, so that nothing is written."""
     async with reach(settings()) as reached:
         control = reached.catalogue.name(CONTROL)
-        has_places(await in_force(reached.log, control), book)
+        before = await in_force(reached.log, control)
         whole = standalone(text, "rulebook.yaml")
+        if is_same(before, compile_book(whole)):
+            return False
+        has_places(before, book)
         entry = Entry(None, activation(whole, book, by=getuser(), reason=reason))
         await reached.producer.deliver([Append(control, 0, [entry])])
+        return True
 
 
-def has_places(before: Book | None, book: Book) -> None:
-    """Refuse a rulebook that leaves customers of the one in force without a place.
+def is_same(before: Book | None, book: Book) -> bool:
+    """Whether a rulebook is the one in force, whatever its comments say.
 
     Raises:
-        CommandFailed: it has lost a tier or category and does not say what takes its place.
+        CommandFailed: it calls itself that, and says something else.
     """
-    lost = [] if before is None else unplaced(before.source, book.source)
-    if before is not None and lost:
+    if before is None or (before.name, before.version) != (book.name, book.version):
+        return False
+    if before.fingerprint != book.fingerprint:
         raise CommandFailed(
-            f"{book.name} {book.version} leaves customers of {before.name} {before.version}, which "
-            f"is in force, without a place. It does not have any more: {', '.join(lost)}. Name "
-            "each where its customers belong now, as in `was: [silver]` at the tier that follows it"
+            f"{book.name} {book.version} is in force with another text, and what is told names "
+            "rulebooks by version: raise `version:`, then activate it"
         )
+    return True
 
 
 def activation(text: str, book: Book, *, by: str, reason: str | None = None) -> bytes:

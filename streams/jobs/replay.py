@@ -83,6 +83,24 @@ class Replay:
         return result
 
 
+def shortfall(verdicts: Sequence[Verdict | None]) -> str | None:
+    """Say why the verdicts on all partitions prove nothing, or the contrary; None: they prove."""
+    found = [verdict for verdict in verdicts if verdict is not None]
+    different = sum(not verdict.equal for verdict in found)
+    if different:
+        return (
+            f"{different} partitions differ from their log. Was it concluded by another version? "
+            "Keep the log and the topics as they are, and report it"
+        )
+    if not found:
+        return (
+            "nothing was proved: no partition has settled yet, so there is nothing to compare "
+            "with. A partition settles once its clock has started and workers have done all that "
+            "is due by it: `tierstream clock status` shows both; then try again"
+        )
+    return None
+
+
 async def verify(
     log: Log,
     app: str,

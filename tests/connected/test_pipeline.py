@@ -8,13 +8,25 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from models.calendar import rfc3339
+from models.errors import Reason
+from streams import topics
+from streams.commands.common import CommandFailed, reach
+from streams.commands.doctor import Mark, Symptom, examine
 from streams.commands.telling import TOLD
+from streams.errors import Unavailable
+from streams.ledger import START
 from streams.log.partitioner import partition_for
 from streams.log.port import Append, Entry, Record
-from streams.settings import Role
+from streams.log.positions import KafkaPositions, Position
+from streams.outputs import dead_letter
+from streams.settings import Kafka, Redis, Role, Settings, Topic
+from streams.store import keys
+from streams.store.port import Step
 from tests.faults.findings import Findings
 from tests.faults.judge import Remains, collected, judge
 from tests.faults.run import Ground, ground
@@ -82,7 +94,7 @@ async def test_everything_published_comes_out_once_and_can_be_asked_for(pipeline
         (["customer", TRACED], "GBP 3,000.00"),
         (["explain", TRACED], f"{TRACED} at "),
         (["replay", "--verify"], "equal"),
-        (["doctor"], "noeviction"),
+        (["doctor"], f"{PURCHASE}.dlq: "),
     ):
         said = await asyncio.to_thread(tierstream, pipeline, *command)
         assert answer in said, said
@@ -145,3 +157,89 @@ def tierstream(pipeline: Scene, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.fixture
+async def fresh(kafka: str, valkey: str, app_name: str) -> Settings:
+    """A deployment whose topics have just been made; no worker has ever run."""
+    settings = Settings(
+        app=app_name,
+        partitions=4,
+        kafka=Kafka(bootstrap=kafka),
+        redis=Redis(url=valkey),
+        topic=Topic(prefix=f"{app_name}."),
+    )
+    await topics.create(settings)
+    return settings
+
+
+@pytest.mark.parametrize("partitions", [2, 8])
+async def test_commands_refuse_another_partition_count_than_the_log_has(
+    fresh: Settings, partitions: int
+) -> None:
+    with pytest.raises(CommandFailed) as refused:
+        async with reach(fresh.model_copy(update={"partitions": partitions})):
+            pytest.fail("reached")
+    assert f"segment.log.v1: has 4 partitions instead of {partitions}; " in str(refused.value)
+    assert "set TIERSTREAM_PARTITIONS=4" in str(refused.value)
+
+
+async def test_commands_without_topics_say_how_these_are_made(fresh: Settings) -> None:
+    elsewhere = fresh.model_copy(update={"topic": Topic(prefix="nowhere.")})
+    with pytest.raises(CommandFailed) as refused:
+        async with reach(elsewhere):
+            pytest.fail("reached")
+    assert str(refused.value) == (
+        "nowhere.segment.log.v1: does not exist; run `tierstream topics create`"
+    )
+
+
+@pytest.mark.parametrize("change", [{"topic": Topic(prefix="nowhere.")}, {"partitions": 8}])
+async def test_a_doctor_asks_nothing_of_topics_that_are_not_as_they_must_be(
+    fresh: Settings, change: dict[str, object]
+) -> None:
+    *_, topic, last = await examined(fresh.model_copy(update=change))
+    assert (topic.mark, last.mark) == (Mark.ILL, Mark.NOTE)
+    assert last.text.startswith("nothing more is looked at before that is mended")
+
+
+async def test_a_doctor_of_a_new_cluster_lets_it_come_to_itself(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(_: KafkaPositions, __: str) -> dict[tuple[str, int], Position]:
+        raise Unavailable("refused") from GroupCoordinatorNotAvailableError()
+
+    monkeypatch.setattr(KafkaPositions, "committed", refused)
+    *_, ingress, letters = await examined(fresh)
+    assert ingress.mark is Mark.NOTE
+    assert ingress.text.endswith(
+        "no committed positions yet, as on a new cluster; try again in a moment"
+    )
+    assert letters == Symptom(Mark.WELL, "dead letters: none")
+
+
+async def test_a_doctor_finds_the_store_of_another_log_and_dead_letters(fresh: Settings) -> None:
+    position = msgspec.json.encode(msgspec.structs.replace(START, next=10_031, partitions=4))
+    letters = [
+        dead_letter(PURCHASE, 0, Record(number, 0, b"anna", b"{"), Reason.NOT_JSON, text, 0)
+        for number, text in enumerate(("first", "the\x1bnewest"))
+    ]
+    async with reach(fresh) as reached:
+        await reached.store.claim(0, "test")
+        step = Step(1, 0, "origin", {keys.POSITION: position}, {})
+        assert await reached.store.apply(0, "test", 0, step)
+        topic = reached.catalogue.name(PURCHASE) + topics.DEAD_LETTER_SUFFIX
+        await reached.producer.deliver([Append(topic, 0, letters)])
+    found = await examined(fresh)
+    (ahead,) = [each for each in found if each.text.startswith("partition 0: ")]
+    assert ahead.mark is Mark.ILL
+    assert "the store is 10,031 records ahead of the log" in ahead.text
+    assert "TIERSTREAM_REDIS_URL" in ahead.text
+    (piled,) = [each for each in found if each.text.startswith(topic)]
+    assert piled.mark is Mark.NOTE
+    assert ": 2 dead letters, the newest of " in piled.text
+    assert piled.text.endswith(": NOT_JSON: the newest")
+
+
+async def examined(settings: Settings) -> list[Symptom]:
+    return [symptom async for symptom in examine(settings)]

@@ -85,6 +85,16 @@ def test_one_that_ends_while_starting_is_reported_with_its_log(tmp_path: Path) -
         process.wait_until(lambda: False, timeout_s=5)
 
 
+def test_a_port_that_was_lost_is_not_blamed_on_memory(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        program = f"import socket; socket.create_server({server.getsockname()})"
+        argv = [sys.executable, "-c", program]
+        process = Process.start("broker", argv, log_path=tmp_path / "log")
+        with pytest.raises(ServiceFailed, match=r"took its port.*run it again") as caught:
+            process.wait_until(lambda: False, timeout_s=10)
+    assert "memory" not in caught.value.advice
+
+
 def test_one_that_is_never_ready_is_reported(sleeper: Process) -> None:
     with pytest.raises(ServiceFailed, match=r"(?s)not ready after 0 seconds.*printed nothing"):
         sleeper.wait_until(lambda: False, timeout_s=0)

@@ -119,11 +119,35 @@ def test_a_fit_is_written_as_json(tmp_path: Path) -> None:
         (["evaluate", *RETAIL, "--cut", "2011-09-09", "--picture", "x.txt"], "cannot be drawn"),
         (["evaluate", "--csv", str(RETAIL_FILE), "--cut", "2011-09-09"], "no column 'time'"),
         (["fit", *RETAIL, "--model", "bg-nbd", "--activate"], "only that can be activated"),
+        (
+            ["fit", *RETAIL, "--output", "/nowhere/m.json"],
+            r"--output /nowhere/m.json cannot.*No su",
+        ),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(arguments: list[str], message: str) -> None:
     with pytest.raises(TierstreamError, match=message):
         invoke(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("horizon", "why"),
+    [("40d", "purchases of more than 80 days"), ("26w", "a horizon of at most 175 days")],
+)
+def test_what_cannot_be_calibrated_is_said_and_not_activated(
+    horizon: str, why: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "sales.csv"
+    days = [(who, day) for who in range(200) for day in range(who % 30, 60, 3 + who % 40)]
+    rows = [f"{who},{Calendar.date(TODAY + day).isoformat()},10\n" for who, day in days]
+    file.write_text("".join(["customer,time,amount\n", *rows]), encoding="utf-8")
+    arguments = ["--csv", str(file), "--calibrate", "--horizon", horizon, "--activate"]
+    shown = CliRunner().invoke(app, ["churn", "fit", *arguments])
+    assert "Not calibrated: " in shown.stdout
+    assert why in shown.stdout
+    assert isinstance(shown.exception, TierstreamError)
+    assert "nothing was activated" in str(shown.exception)
+    assert "leave --calibrate out" in str(shown.exception)
 
 
 def trained(calibration: Platt | None, coins: Coins | None) -> Trained:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from models.decisions import Cause, Rank, RulebookRef, TierChanged, encode
 from models.errors import TierstreamError
+from streams.app import EXIT_HALT
 from streams.cli import app
 from streams.commands import common
 from streams.commands.telling import decoded, told
@@ -147,8 +148,15 @@ def test_bad_lines_are_shown_and_nothing_is_sent(tmp_path: Path) -> None:
     done = _run("publish", str(file), TIERSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1")
     assert done.returncode == 1
     assert "events.jsonl:1: " in done.stderr
-    assert "events.jsonl:2: the line names no event type" in done.stderr
+    assert "events.jsonl:2: the line is not JSON" in done.stderr
     assert "2 of 2 lines are bad, and nothing was sent" in done.stderr
+
+
+def test_what_a_pipe_holds_is_refused_and_not_half_read() -> None:
+    for command in ("publish", "play"):
+        done = _run(command, "/dev/stdin", said="{}\n")
+        assert done.returncode == 1
+        assert "/dev/stdin is a pipe; publish and play read a file twice" in done.stderr
 
 
 def test_a_broker_that_is_away_is_named_with_what_to_do() -> None:
@@ -163,6 +171,21 @@ def test_a_misspelt_variable_is_named() -> None:
     done = _run("topics", "check", TIERSTREAM_KAFKA_BOOTSTRP="127.0.0.1:1")
     assert done.returncode == 1
     assert "did you mean TIERSTREAM_KAFKA_BOOTSTRAP" in done.stderr
+
+
+def test_a_worker_with_bad_settings_is_not_worth_a_restart() -> None:
+    done = _run("worker", "customers", TIERSTREAM_PARTITIONS="0")
+    assert done.returncode == EXIT_HALT
+    assert "TIERSTREAM_PARTITIONS='0' is refused" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_letters_that_the_terminal_lacks_are_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "book.yaml"
+    file.write_text(REDEEMABLE, encoding="utf-8")
+    done = _run("rules", "diff", str(file), str(file), PYTHONIOENCODING="latin1")
+    assert done.returncode == 0, done.stderr
+    assert "shop 1 ? shop 1" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -226,11 +249,14 @@ def test_a_change_is_told_in_one_line() -> None:
     assert line.endswith("(purchase 536365)")
 
 
-def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    *arguments: str, said: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "streams.cli", *arguments],
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **environment},
         cwd=ROOT,
+        input=said,
         capture_output=True,
         text=True,
         timeout=60,

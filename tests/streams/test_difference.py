@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from rules import catalog
 from rules.compiler.compile import compile_book
 from rules.language.entries import Rulebook
-from streams.commands.changing import diff, read_history
+from streams.commands import ruling
+from streams.commands.changing import Past, diff, has_places, past_table, read_history
 from streams.commands.common import CommandFailed
-from streams.commands.ruling import activation, has_places
+from streams.commands.ruling import activate, activation
 from streams.jobs.difference import Change, differences, unplaced
 from streams.jobs.in_force import in_force
 from streams.log.memory import MemoryLog
 from streams.log.port import Append, Entry
-from streams.topics import CONTROL
+from streams.settings import Settings
+from streams.topics import CONTROL, Catalogue
 
 TEXT = """
 rulebook: shop
@@ -209,6 +217,14 @@ def test_a_rulebook_that_leaves_customers_without_a_place_is_not_activated() -> 
     has_places(None, before)
 
 
+def test_a_rulebook_in_another_currency_is_not_activated() -> None:
+    before = compile_book(TEXT)
+    currency = before.currency
+    other = compile_book(TEXT.replace(currency, "JPY"))
+    with pytest.raises(CommandFailed, match=f"counts in JPY.* keep `currency: {currency}`"):
+        has_places(before, other)
+
+
 async def test_in_force_is_what_was_activated_last() -> None:
     log, book = MemoryLog(lambda: 1_700_000_000), compile_book(TEXT)
     assert await in_force(log, CONTROL) is None
@@ -238,3 +254,59 @@ def test_a_difference_that_activation_refuses_is_said(
         "activation would be refused: the category `active` of `habit` is gone, "
         "and no `was:` takes its place"
     ) in shown
+
+
+@pytest.fixture
+def control(monkeypatch: pytest.MonkeyPatch) -> MemoryLog:
+    """The log that commands reach."""
+    log = MemoryLog(lambda: 1_700_000_000)
+
+    @asynccontextmanager
+    async def reach(settings: Settings) -> AsyncIterator[SimpleNamespace]:
+        async def deliver(appends: list[Append]) -> None:
+            for each in appends:
+                log.append(each)
+
+        producer = SimpleNamespace(deliver=deliver)
+        yield SimpleNamespace(catalogue=Catalogue.of(settings), log=log, producer=producer)
+
+    monkeypatch.setattr(ruling, "settings", Settings)
+    monkeypatch.setattr(ruling, "reach", reach)
+    return log
+
+
+def written(log: MemoryLog) -> int:
+    return asyncio.run(log.bounds(CONTROL, 0)).end
+
+
+def test_what_is_in_force_already_is_not_activated_again(
+    control: MemoryLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shop.yaml"
+    for text, said, count in (
+        (TEXT, "shop 1 is on its way into force", 1),
+        (TEXT, "shop 1 is in force already; nothing was written", 1),
+        (f"# another comment{TEXT}", "shop 1 is in force already", 1),
+        (TEXT.replace("version: 1", "version: 2"), "shop 2 is on its way into force", 2),
+    ):
+        file.write_text(text, encoding="utf-8")
+        activate(file)
+        assert said in capsys.readouterr().out
+        assert written(control) == count
+    file.write_text(TEXT.replace("version: 1", "version: 2").replace("1000", "900"), "utf-8")
+    with pytest.raises(CommandFailed, match=r"shop 2 is in force with another.*raise `version:`"):
+        activate(file)
+    assert written(control) == 2
+
+
+def test_where_space_is_short_no_part_of_the_history_is_cut() -> None:
+    reason = "https://wiki.example.com/decisions/2026/the-ladder-gets-another-step-for-our-best"
+    past = [Past(1_234, 1_700_000_000, "katharina.mustermann", f"rulebook {'a' * 60} 1", reason)]
+    console = Console(width=80, file=StringIO(), soft_wrap=True)
+    console.print(past_table(past))
+    assert isinstance(console.file, StringIO)
+    shown = console.file.getvalue()
+    assert "2023-11-14T22:13:20Z" in shown
+    assert "…" not in shown
+    rows = [line.split("│") for line in shown.splitlines() if line.startswith("│")]
+    assert "".join(row[5].strip() for row in rows) == reason

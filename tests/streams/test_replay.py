@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models import events
 from models.errors import Reason
-from streams.jobs.replay import verify
+from streams.jobs.replay import Verdict, shortfall, verify
 from streams.log.port import Entry
 from streams.partition import Partition
 from tests.rules.driving import activation, book
@@ -77,3 +77,19 @@ async def test_what_is_too_large_is_set_aside_again() -> None:
     verdict = await verify(place.log, "test", 0, 1)
     assert verdict is not None
     assert verdict.equal
+
+
+def test_what_is_settled_nowhere_proves_nothing() -> None:
+    proved = Verdict(0, 9, 2, states_equal=True, outputs_equal=True)
+    assert shortfall([proved, None]) is None
+    lacking = shortfall([None, None])
+    assert lacking is not None
+    assert lacking.startswith("nothing was proved: no partition has settled yet")
+    assert "`tierstream clock status`" in lacking
+
+
+def test_one_partition_that_differs_is_the_verdict() -> None:
+    proved = Verdict(0, 9, 2, states_equal=True, outputs_equal=True)
+    lacking = shortfall([proved, proved._replace(outputs_equal=False), None])
+    assert lacking is not None
+    assert lacking.startswith("1 partitions differ from their log")

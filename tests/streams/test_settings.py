@@ -1,5 +1,7 @@
 """Settings: read from the environment, checked together, refused with the name and the mend."""
 
+from pathlib import Path
+
 import pytest
 
 from streams.settings import BadSettings, Settings, load, variables
@@ -69,6 +71,47 @@ def test_values_that_do_not_go_together_are_named_with_the_mend(
     assert f"{variable}={value}" in message
     assert related in message
     assert ": " in message
+
+
+@pytest.mark.parametrize(
+    "brokers",
+    ["localhost:abc", "localhost:", "a:1,", "a:70000", "a:0", "kafka://a:1", "::1", "a:1 b:2", " "],
+)
+def test_a_broker_that_is_no_host_and_port_is_refused(
+    monkeypatch: pytest.MonkeyPatch, brokers: str
+) -> None:
+    message = refusal(monkeypatch, TIERSTREAM_KAFKA_BOOTSTRAP=brokers)
+    assert f"TIERSTREAM_KAFKA_BOOTSTRAP={brokers} must be host:port, several comma" in message
+
+
+@pytest.mark.parametrize(
+    "brokers", ["kafka", "a:9092, b-1.example.com:9093", "[::1]:9092,10.0.0.1"]
+)
+def test_brokers_are_written_as_their_client_reads_them(
+    monkeypatch: pytest.MonkeyPatch, brokers: str
+) -> None:
+    monkeypatch.setenv("TIERSTREAM_KAFKA_BOOTSTRAP", brokers)
+    assert load().kafka.bootstrap == brokers
+
+
+@pytest.mark.parametrize("variable", ["TIERSTREAM_KAFKA_BOOTSTRAP", "TIERSTREAM_REDIS_URL"])
+def test_an_empty_address_is_not_taken_for_the_default(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    assert f"{variable} is empty: say where it is" in refusal(monkeypatch, **{variable: ""})
+
+
+@pytest.mark.parametrize("variable", ["SSL_CAFILE", "SSL_CERTFILE"])
+def test_a_file_of_certificates_that_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    name, file = f"TIERSTREAM_KAFKA_{variable}", tmp_path / "it.pem"
+    monkeypatch.setenv(name, str(file))
+    load()  # nothing is encrypted, and nobody reads it
+    message = refusal(monkeypatch, TIERSTREAM_KAFKA_SECURITY_PROTOCOL="SSL")
+    assert message.startswith(f"{name}={file} cannot be used (No such file or directory): name PEM")
+    file.write_text("nonsense", encoding="utf-8")
+    assert refusal(monkeypatch).startswith(f"{name}={file} cannot be used (")
 
 
 def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,7 @@ def test_a_wrong_partition_count_is_named_with_the_mend() -> None:
     (finding,) = differences(topic(LOG), 4, topic(LOG).config)
     assert str(finding).startswith("shop.segment.log.v1: has 4 partitions instead of 8; ")
     assert "TIERSTREAM_PARTITIONS=4" in finding.mend
+    assert finding.bars
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,7 @@ def test_configuration_may_be_more_careful_but_not_less(
     findings = differences(wanted, wanted.partitions_made, {**wanted.config, key: value})
     assert (findings == []) is allowed
     for finding in findings:
+        assert not finding.bars
         assert f"{key}={value}" in finding.problem
         assert f"--add-config {key}={wanted.config[key]}" in finding.mend
 
