@@ -19,7 +19,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -49,7 +49,7 @@ from streams.settings import Role, Settings
 from streams.store.redis import RedisStore
 from streams.ticker import Observatory, Ticker
 from streams.topics import CONTROL, LOG, Catalogue
-from streams.watchdog import Stalled, Watchdog
+from streams.watchdog import Ends, Stalled, Watchdog
 from streams.web import serving
 
 _log = structlog.get_logger(__name__)
@@ -104,20 +104,26 @@ async def serve(role: Role, settings: Settings, stop: asyncio.Event) -> None:
         worker = await build(settings, metrics, failure, positions, parts)
         watchdog = Watchdog(
             worker.positions,
-            lambda: positions.ends(worker.fetched),
+            lambda: _ends(positions, worker.fetched),
             clock,
             settings.worker.stall_limit_s,
             metrics,
         )
         wished = _PORTS[role] if settings.web.port is None else settings.web.port
-        port = await parts.enter_async_context(
-            serving(settings.web, wished, metrics, worker.missing)
-        )
+
+        async def missing() -> list[str]:
+            return watchdog.missing() + await worker.missing()
+
+        port = await parts.enter_async_context(serving(settings.web, wished, metrics, missing))
         _log.info("worker started", role=role, app=settings.app, web=f"http://127.0.0.1:{port}")
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD)
         await _first(worker.engine.run(stop), watchdog.run(), keep_house(), failure.wait())
+
+
+async def _ends(positions: KafkaPositions, topics: Sequence[str]) -> Ends:
+    return Ends(await positions.ends(topics), await positions.readable(topics))
 
 
 async def _customers(

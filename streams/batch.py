@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from models import events
+from models.calendar import rfc3339
 from models.customer import CustomerState, pack, unpack
 from models.decisions import AnyDecision, TierChanged
 from models.errors import BadRulebook, Reason
@@ -29,7 +30,7 @@ from streams.errors import Halt
 from streams.ledger import Ledger
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry, Record
-from streams.marks import MARK_HEADER, Marks
+from streams.marks import MARK_HEADER, BadMark, Marks
 from streams.store import keys
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CURRENT
 
@@ -122,7 +123,9 @@ class _Run:
                 if not self._record(record):
                     self.marks.forget(record)
                     break
-            except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+            except (Halt, MemoryError):
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever it is, it would come again
                 # Nothing of it was kept: the customer's state is still the packed one.
                 message = f"{type(error).__name__} while concluding this event: {error}"
                 self._set_aside(record, Refusal(Reason.RULE_FAILED, message))
@@ -135,7 +138,14 @@ class _Run:
             return
         decisions: list[AnyDecision] = []
         era, due = state.era, state.due
-        self.reducer.fire_due(customer.decode(), state, now, decisions)
+        try:
+            self.reducer.fire_due(customer.decode(), state, now, decisions)
+        except Exception as error:
+            raise Halt(
+                f"{type(error).__name__} while concluding customer {customer.decode()!r}, to whom "
+                f"something is due by {rfc3339(now)}: {error}. No record can be set aside for it; "
+                "report it, and start the worker again with the version that mends it"
+            ) from error
         # The index is only a hint: where it was wrong, it is put right.
         self.dues[customer] = look_at(customer, state.due)
         if state.due != due or state.era != era:
@@ -145,11 +155,11 @@ class _Run:
 
     def _record(self, record: Record) -> bool:
         """Take one record; False where it has to wait until older eras are done with."""
-        if record.headers and self.marks.repeated(record):
-            return True
         try:
+            if record.headers and self.marks.repeated(record):
+                return True
             event = events.decode(record.value or b"")
-        except msgspec.DecodeError as error:
+        except (BadMark, msgspec.DecodeError) as error:
             self._set_aside(record, Refusal(Reason.BAD_SCHEMA, str(error)))
             return True
         if isinstance(event, Tick):
@@ -162,19 +172,20 @@ class _Run:
 
     def _about_customer(self, record: Record, event: CustomerEvent) -> None:
         key = record.key
-        if not key or len(key) > _CUSTOMER_BYTES_MAX:
-            self._set_aside(record, Refusal(Reason.NO_CUSTOMER, "the record's key is the customer"))
+        customer = _name(key)
+        if not key or not customer:
+            message = f"a record's key is its customer: UTF-8, at most {_CUSTOMER_BYTES_MAX} bytes"
+            self._set_aside(record, Refusal(Reason.NO_CUSTOMER, message))
             return
         if len(record.value or b"") > EVENT_BYTES_MAX and not isinstance(event, CustomerMoved):
-            message = f"an event has at most {EVENT_BYTES_MAX} bytes"
-            self._set_aside(record, Refusal(Reason.TOO_LARGE, message))
+            refusal = Refusal(Reason.TOO_LARGE, f"an event has at most {EVENT_BYTES_MAX} bytes")
+            self._set_aside(record, refusal)
             return
         state = self._state(key)
         if state is None and partition_for(key, self.batch.partitions) != self.batch.partition:
             message = "the key's murmur2 partition is another one; check the producer's partitioner"
             self._set_aside(record, Refusal(Reason.WRONG_PARTITION, message))
             return
-        customer = key.decode(errors="replace")
         if state is not None and state.moved_to is not None:
             sent = onward(customer, state, event, record.value or b"")
             if sent is not None:
@@ -186,10 +197,11 @@ class _Run:
         if isinstance(outcome, Refusal):
             self._set_aside(record, outcome)
             return
-        self.packed[key] = pack(outcome.state)
-        self.dues[key] = look_at(key, outcome.state.due)
+        packed = pack(outcome.state)
         if outcome.decisions:
             self._publish(outcome.decisions, record)
+        self.packed[key] = packed
+        self.dues[key] = look_at(key, outcome.state.due)
         if outcome.moved is not None and outcome.state.moved_to is not None:
             self._send(outcome.state.moved_to, events.encode(outcome.moved), record)
 
@@ -235,25 +247,24 @@ class _Run:
         return None if packed is None else unpack(packed)
 
     def _publish(self, decisions: Sequence[AnyDecision], record: Record | None) -> None:
-        trace = None
-        if record is not None:
-            trace = next((v for k, v in record.headers if k == outputs.TRACE_HEADER), None)
+        trace = None if record is None else outputs.trace_of(record)
+        entries: list[tuple[str, Entry]] = []
         for decision in decisions:
             topic = outputs.topic_of(decision)
-            entry = outputs.output(topic, self.source, decision, trace)
-            self.published.setdefault(topic, []).append(entry)
-            self.said = (self.said + int(decision.id, 16)) % _DIGEST_MOD
+            entries.append((topic, outputs.output(topic, self.source, decision, trace)))
             if isinstance(decision, TierChanged):
-                current = outputs.current(decision)
-                self.published.setdefault(TIER_CURRENT, []).append(current)
+                entries.append((TIER_CURRENT, outputs.current(decision)))
+        for topic, entry in entries:  # all or, where one cannot be written, none
+            self.published.setdefault(topic, []).append(entry)
+        self.said = (self.said + sum(int(each.id, 16) for each in decisions)) % _DIGEST_MOD
 
     def _set_aside(self, record: Record, refusal: Refusal) -> None:
         # At the record's own time, so that the dead letter of a replay is the same.
         letter = outputs.dead_letter(
             LOG, self.batch.partition, record, refusal.reason, refusal.message, record.timestamp
         )
-        topic = LOG + DEAD_LETTER_SUFFIX
-        self.published.setdefault(topic, []).append(outputs.shortened(letter))
+        letters = self.published.setdefault(LOG + DEAD_LETTER_SUFFIX, [])
+        letters.append(outputs.shortened(letter))
         self.reasons.append(refusal.reason)
 
     def result(self) -> Result:
@@ -293,6 +304,14 @@ class _Run:
             self.taken,
             self.sent,
         )
+
+
+def _name(key: bytes | None) -> str | None:
+    """Return the customer whom a record's key names, None where it names nobody."""
+    try:
+        return key.decode() if key and len(key) <= _CUSTOMER_BYTES_MAX else None
+    except UnicodeDecodeError:
+        return None
 
 
 def state_digest(customer: bytes, packed: bytes) -> int:

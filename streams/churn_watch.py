@@ -17,7 +17,7 @@ from streams.clock import Clock
 from streams.errors import Unavailable
 from streams.log.port import Log
 from streams.store import keys
-from streams.store.port import Store
+from streams.store.port import START, Store
 from streams.stored_eras import activated_at, newest
 
 LOOK_EVERY_S = 60.0
@@ -126,7 +126,7 @@ class ChurnWatch:
         horizon_days = round(era.churn.rules.horizon_days)
         day = today - horizon_days - 1  # the horizon's last day is over
         found: list[Outcome] = []
-        cursor, seen = 0, 0
+        cursor, seen = START, 0
         while True:
             cursor, page = await self._store.scan(self._partition.number, cursor, _PAGE)
             states = [v for name, v in page if keys.customer_of(name) is not None]
@@ -136,5 +136,5 @@ class ChurnWatch:
                 if known is not None:
                     found.append(known)
             seen += len(states)
-            if cursor == 0 or seen >= SAMPLE_MAX:
+            if cursor == START or seen >= SAMPLE_MAX:
                 return found

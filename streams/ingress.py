@@ -249,8 +249,5 @@ class Ingress:
 def _headers(mark: bytes, record: Record) -> tuple[tuple[str, bytes], ...]:
     """Return what a log record carries besides its event: its mark, and the trace it is part of."""
     mark_header = (MARK_HEADER, b"%b%d" % (mark, record.offset))
-    if record.headers:
-        traces = [header for header in record.headers if header[0] == outputs.TRACE_HEADER]
-        if traces:
-            return mark_header, traces[0]
-    return (mark_header,)
+    trace = outputs.trace_of(record) if record.headers else None
+    return (mark_header,) if trace is None else (mark_header, (outputs.TRACE_HEADER, trace))

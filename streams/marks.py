@@ -15,6 +15,11 @@ from streams.log.port import Record
 from streams.store import keys
 
 MARK_HEADER = "mark"
+_DIGITS_MAX = 19  # of an offset, which has 64 bits
+
+
+class BadMark(ValueError):
+    """A header by the name of a mark that is none: not written by ingress."""
 
 
 @dataclass(slots=True)
@@ -25,7 +30,11 @@ class Marks:
     moved: dict[bytes, int] = field(default_factory=dict)
 
     def repeated(self, record: Record) -> bool:
-        """Tell whether ingress sent this before; note how far its source partition has come."""
+        """Tell whether ingress sent this before; note how far its source partition has come.
+
+        Raises:
+            BadMark: it has a mark that is none.
+        """
         for place, offset in _marks(record):
             seen = self.moved.get(place)
             if seen is None:
@@ -58,5 +67,18 @@ class Marks:
 def _marks(record: Record) -> Iterator[tuple[bytes, int]]:
     for name, value in record.headers:
         if name == MARK_HEADER:
-            place, _, offset = value.rpartition(b":")
-            yield place, int(offset)
+            yield _read(value)
+
+
+def _read(mark: bytes | None) -> tuple[bytes, int]:
+    """Return the place and the offset of a mark."""
+    place, _, offset = (mark or b"").rpartition(b":")
+    if offset.isdigit() and len(offset) <= _DIGITS_MAX:
+        try:
+            place.decode()
+        except UnicodeDecodeError:
+            pass
+        else:
+            return place, int(offset)
+    message = f"the header {MARK_HEADER!r} is none of ingress' marks; leave it out"
+    raise BadMark(message)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _MESSAGE_MAX = 400
 _BODY_MAX = 64_000
+_TRACE_MAX = 64
+_OWN = "dlq."
 TRACE_HEADER = "traceparent"
 DEAD_OFFSET = "dlq.offset"
 _CONSTANT = {
@@ -59,6 +61,15 @@ def topic_of(decision: AnyDecision) -> str:
             return ACTION_REQUESTED
         case _:
             assert_never(decision)
+
+
+def trace_of(record: Record) -> bytes | None:
+    """Return a record's traceparent, None where it has none, or one that is none (W3C: 55 bytes).
+
+    It is copied into every output, so an endless one would outgrow what topics take.
+    """
+    trace = next((value for name, value in record.headers if name == TRACE_HEADER), None)
+    return trace if trace is not None and len(trace) <= _TRACE_MAX else None
 
 
 def output(topic: str, source: bytes, decision: AnyDecision, trace: bytes | None) -> Entry:
@@ -114,8 +125,13 @@ def dead_letter(
 def shortened(letter: Entry) -> Entry:
     """Return a dead letter that every topic takes: of a large value, the first 64 kB.
 
-    The whole value's length and hash stand in headers beside it.
+    The whole value's length and hash stand in headers beside it. Of as many headers, those that
+    say why it is here are left, and how many bytes the others took.
     """
+    own = tuple(header for header in letter.headers if header[0].startswith(_OWN))
+    foreign = sum(len(n) + len(v or b"") for n, v in letter.headers if not n.startswith(_OWN))
+    if foreign > _BODY_MAX:
+        letter = letter._replace(headers=(*own, ("dlq.headers", str(foreign).encode())))
     value = letter.value
     if value is None or len(value) <= _BODY_MAX:
         return letter

@@ -35,7 +35,7 @@ import msgspec
 
 from streams.batch import Batch, Result
 from streams.clock import Clock
-from streams.errors import Doubt, Fenced, Halt, Rejected
+from streams.errors import Doubt, Fenced, Halt, Rejected, Unavailable
 from streams.ledger import Position
 from streams.log.port import Append, Entry, Log, Record
 from streams.protocol import (
@@ -43,6 +43,7 @@ from streams.protocol import (
     Held,
     Membership,
     Observer,
+    Pace,
     PartitionSettings,
     Spoilt,
     checked,
@@ -50,7 +51,7 @@ from streams.protocol import (
     own_places,
 )
 from streams.store import keys
-from streams.store.port import Step, Store
+from streams.store.port import START, Cursor, Step, Store
 from streams.takeover import TakeOver, head
 from streams.topics import LOG, STATE
 
@@ -86,6 +87,7 @@ class Partition:
         self._observer = observer
         self._draw = draw
         self._held: Held | None = None
+        self._pace = Pace()
         self._spoilt = False
         self._ended = False
 
@@ -135,6 +137,7 @@ class Partition:
             self._clock,
             self._membership,
             self._draw,
+            self._pace,
             wipe=self._spoilt,
             ended=self._ended,
         )
@@ -170,7 +173,7 @@ class Partition:
             raise Doubt(message)
         waiting = [r for r in records if r.offset >= held.ledger.position.next]
         while held.ledger.position.next < after:
-            chunk = waiting[: self._settings.batch_max]
+            chunk = waiting[: self._pace.of(self._settings.batch_max)]
             rest = waiting[len(chunk) :]
             taken = await self._batch(held, chunk, rest[0].offset if rest else after)
             waiting = waiting[taken:]
@@ -217,6 +220,7 @@ class Partition:
         except BaseException as error:
             await self._give_up(error)
             raise
+        self._pace.faster()
         seconds = self._clock.monotonic() - began
         outputs = {topic: len(entries) for topic, entries in result.published.items()}
         self._observer.batch(self.number, result.taken, seconds, outputs)
@@ -230,6 +234,8 @@ class Partition:
     async def _give_up(self, error: BaseException) -> None:
         """Hold nothing any more, because of an error."""
         await self.drop()
+        if isinstance(error, Unavailable):
+            self._pace.slower()
         self._observer.doubted(self.number, type(error).__name__)
         if isinstance(error, Rejected):
             message = f"the log refuses what a batch has to write: {error}"
@@ -255,14 +261,14 @@ class Partition:
         result = batch.compute(dict(zip(customers, values, strict=True)))
         return self._with_position(held, result, exhausted=exhausted, cursor=cursor)
 
-    async def _quiet(self, held: Held, records: int) -> tuple[list[bytes], bool, int]:
+    async def _quiet(self, held: Held, records: int) -> tuple[list[bytes], bool, Cursor]:
         """Return customers to look at, whether no more are due, and the cursor of the next page."""
         now = held.ledger.position.now
         if now is None:
-            return [], False, 0
+            return [], False, START
         # Beside a trickle of records a share alone would let a million timers take hours.
         share = max(self._settings.timers_min, records // TIMER_SHARE)
-        limit = share if records else self._settings.batch_max
+        limit = share if records else self._pace.of(self._settings.batch_max)
         if held.ledger.unseated:
             cursor, page = await self._store.scan(self.number, held.cursor, limit)
             newest = held.ledger.eras[-1].number
@@ -270,19 +276,19 @@ class Partition:
             behind = [c for c, value in found if c is not None and head(value).era != newest]
             return behind, False, cursor
         if held.quiet_at == now:
-            return [], True, 0
+            return [], True, START
         due = await self._store.due(self.number, now, limit)
-        return due, len(due) < limit, 0
+        return due, len(due) < limit, START
 
     @staticmethod
-    def _with_position(held: Held, result: Result, *, exhausted: bool, cursor: int) -> Result:
+    def _with_position(held: Held, result: Result, *, exhausted: bool, cursor: Cursor) -> Result:
         """Complete the ledger: whether everybody is seated, and everything settled."""
         before, ledger = held.ledger, result.ledger
         position = ledger.position
         same_clock = position.now == before.position.now
         same_era = ledger.eras == before.eras
-        held.cursor = cursor if same_era else 0
-        if before.unseated and same_era and cursor == 0:
+        held.cursor = cursor if same_era else START
+        if before.unseated and same_era and cursor == START:
             position = msgspec.structs.replace(position, seated=ledger.eras[-1].number)
         settled = exhausted and same_clock and same_era
         held.quiet_at = position.now if settled else None

@@ -13,8 +13,10 @@ from models.errors import Reason
 from streams.errors import Doubt
 from streams.ledger import Ledger
 from streams.log.port import Entry, Place, Writer
-from streams.store.port import View
+from streams.store.port import START, Cursor, View
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, OUTPUTS, STATE, TIER_CURRENT
+
+_SHARE_MIN = 1 / 64
 
 
 class Membership(Protocol):
@@ -88,9 +90,31 @@ class Held:
     origin: str
     ledger: Ledger
     append_at: int | None  # where the next record of the changelog has to come; None: at its end
-    cursor: int = 0  # of the pass that looks for unseated states
+    cursor: Cursor = START  # of the pass that looks for unseated states
     quiet_at: int | None = None  # nobody in the due index is due at this clock
     unseen: Sequence[Place] = ()  # where readers perhaps do not see yet what was committed last
+
+
+@dataclass(slots=True)
+class Pace:
+    """How much is done at a time: less where so much took too long, and then more again.
+
+    What takes too long is tried again; as it was, it would take too long for ever.
+    """
+
+    share: float = 1.0
+
+    def of(self, usual: int) -> int:
+        """Return how many to do instead of so many."""
+        return max(1, int(usual * self.share))
+
+    def slower(self) -> None:
+        """Do half as much from now on; an outage is not to make everything tiny."""
+        self.share = max(_SHARE_MIN, self.share / 2)
+
+    def faster(self) -> None:
+        """Do a quarter more, up to the usual."""
+        self.share = min(1.0, self.share * 1.25)
 
 
 class Ended(Doubt):

@@ -14,7 +14,7 @@ import msgspec
 from rules.eras import EngineTooOld, Era, EraRecord
 from rules.timers import look_at
 from streams.clock import Clock
-from streams.errors import Doubt, Fenced, Halt
+from streams.errors import Doubt, Fenced, Halt, Unavailable
 from streams.forgotten import Forgotten
 from streams.ledger import START, Ledger, Position
 from streams.log.port import Append, Bounds, Entry, Log, Place, Record, Writer
@@ -22,6 +22,7 @@ from streams.protocol import (
     Ended,
     Held,
     Membership,
+    Pace,
     PartitionSettings,
     Spoilt,
     checked,
@@ -60,6 +61,7 @@ class TakeOver:
     clock: Clock
     membership: Membership
     draw: Callable[[], str]
+    pace: Pace
     wipe: bool = False
     ended: bool = False
 
@@ -110,14 +112,22 @@ class TakeOver:
             owner = await self._wiped(owner)
         position, restored = START, 0
         async for records, _ in self.log.read(
-            topic, self.number, max(bounds.start, applied - 1), bounds.end, RESTORE_CHUNK
+            topic,
+            self.number,
+            max(bounds.start, applied - 1),
+            bounds.end,
+            self.pace.of(RESTORE_CHUNK),
         ):
             for record in records:
                 if record.key == keys.POSITION and record.value is not None:
                     position = msgspec.json.decode(record.value, type=Position)
             fresh = [r for r in records if r.offset >= applied]
             if fresh:
-                await self._apply(owner, applied, origin, fresh)
+                try:
+                    await self._apply(owner, applied, origin, fresh)
+                except Unavailable:
+                    self.pace.slower()
+                    raise
                 applied, restored = fresh[-1].offset + 1, restored + len(fresh)
         if position is START:
             message = "a newer owner has moved on, and compaction took the newest position before"

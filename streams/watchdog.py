@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 from streams.clock import Clock
 from streams.errors import StreamError, Unavailable
 
 LOOK_EVERY_S = 2.0
+SILENT_S = 10.0
+"""Without an answer for so long, the brokers are taken to be away."""
 _LOOK_S_MAX = 60.0  # whoever is asked gives up long before
 
 Place = tuple[str, int]
+
+
+class Ends(NamedTuple):
+    """Where partitions end, and to where they can be read: not beyond a transaction under way."""
+
+    written: Mapping[Place, int]
+    readable: Mapping[Place, int]
 
 
 class Stalled(StreamError):
@@ -28,7 +37,7 @@ class LagObserver(Protocol):
     """Told the lag of each partition at every look."""
 
     def lag(self, topic: str, partition: int, records: int) -> None:
-        """Say how many offsets of a partition are not processed yet."""
+        """Say how many offsets of a partition are not processed yet, readable or not."""
         ...
 
 
@@ -37,13 +46,14 @@ class Watchdog:
 
     `positions` returns where this worker's partitions stand, without those that are being taken
     over or wait for a person; None where nothing has arrived yet that would say it. `ends` may
-    raise Unavailable, and then nothing can be said.
+    raise Unavailable, and then nothing can be said. Who waits for the end of somebody's transaction
+    lags, but is not stalled: nothing that a restart could mend.
     """
 
     def __init__(
         self,
         positions: Callable[[], Mapping[Place, int | None]],
-        ends: Callable[[], Awaitable[Mapping[Place, int]]],
+        ends: Callable[[], Awaitable[Ends]],
         clock: Clock,
         limit_s: float,
         observer: LagObserver,
@@ -54,6 +64,14 @@ class Watchdog:
         self._limit_s = limit_s
         self._observer = observer
         self._moved: dict[Place, tuple[int | None, float]] = {}
+        self._answered_at = clock.monotonic()
+
+    def missing(self) -> list[str]:
+        """Say whether the brokers are silent: then nothing is processed, whatever else is well."""
+        silent_s = self._clock.monotonic() - self._answered_at
+        if silent_s < SILENT_S:
+            return []
+        return [f"the brokers have not answered for {silent_s:.0f} s: is Kafka running?"]
 
     async def run(self) -> NoReturn:
         """Look every `LOOK_EVERY_S` seconds until a partition is found stalled. Raises Stalled."""
@@ -75,12 +93,12 @@ class Watchdog:
         except Unavailable:
             self._moved.clear()  # nobody could move; count anew once the brokers are back
             return
-        now = self._clock.monotonic()
+        now = self._answered_at = self._clock.monotonic()
         before, self._moved = self._moved, {}
         for place, position in self._positions().items():
-            lag = None if position is None else max(0, ends.get(place, position) - position)
-            if lag is not None:
-                self._observer.lag(*place, lag)
+            lag = None if position is None else _beyond(position, ends.readable, place)
+            if position is not None:
+                self._observer.lag(*place, _beyond(position, ends.written, place))
             known, since = before.get(place, (position, now))
             if lag == 0 or position != known:
                 since = now
@@ -92,3 +110,8 @@ class Watchdog:
                     f"partition {place[1]} of {place[0]} has stood {at} for {now - since:.0f} s"
                     f"{waiting}; ending, to be started again"
                 )
+
+
+def _beyond(position: int, ends: Mapping[Place, int], place: Place) -> int:
+    """Return how many offsets of a partition lie between a position and its end."""
+    return max(0, ends.get(place, position) - position)

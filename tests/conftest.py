@@ -2,10 +2,10 @@
 
 import signal
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# No time limit per example: on a busy machine a slow one says nothing about the law it tests.
-settings.register_profile("tierstream", deadline=None)
+# No time limits: on a busy machine slowness says nothing about the law that is tested.
+settings.register_profile("tierstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tierstream")
 
 

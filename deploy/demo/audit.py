@@ -15,7 +15,7 @@ from streams.commands.telling import TOLD, decoded
 from streams.ledger import Position
 from streams.log.feed import Item
 from streams.store import keys
-from streams.store.port import Store
+from streams.store.port import START, Store
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, STATE, Catalogue
 
 _SCAN_COUNT = 1_000
@@ -119,7 +119,7 @@ class Audit:
     async def _differing(self, partition: int, store: Store) -> int:
         """Count the fields that the changelog and the store do not have alike."""
         stored: dict[bytes, bytes] = {}
-        cursor, started = 0, False
+        cursor, started = START, False
         while cursor or not started:
             cursor, page = await store.scan(partition, cursor, _SCAN_COUNT)
             stored.update(page)

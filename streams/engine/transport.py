@@ -17,6 +17,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
+from streams.errors import Halt
 from streams.fetched import Agent, Fetched, Place
 from streams.log.port import Record
 from streams.settings import Settings
@@ -119,17 +120,23 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def fetch(self, active: set[Any]) -> tuple[Any, list[Fetched]]:
         """Wait for records, at most `_FETCH_S_MAX`; return the assignment they belong to, and them.
 
-        Once they are returned, the assignment's positions are behind them.
+        Once they are returned, the assignment's positions are behind them. A position that went
+        back, since the log is shorter than it was, is one to deliver from too.
+
+        Raises Halt where a record can never be read.
         """
         consumer = self.client
-        fetched = await self._fetch_records(
-            consumer, active, timeout=_FETCH_S_MAX, max_records=consumer._max_poll_records
-        )
+        try:
+            fetched = await self._fetch_records(
+                consumer, active, timeout=_FETCH_S_MAX, max_records=consumer._max_poll_records
+            )
+        except UnicodeDecodeError as error:
+            raise Halt(_unreadable(consumer)) from error
         assignment = consumer._subscription.subscription.assignment
         batches = []
         for tp in active & assignment.tps:
             state, before = assignment.state_value(tp), self.reached.get(tp, -1)
-            if state.paused or not state.has_valid_position or state.position <= before:
+            if state.paused or not state.has_valid_position or state.position == before:
                 continue
             records = [
                 Record(each.offset, each.timestamp // 1_000, each.key, each.value, each.headers)
@@ -204,6 +211,8 @@ class BatchConsumer(driver.Consumer):
         self.finished.clear()
         await self.mine.agent_driven.assigned(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
+        for agent in self.app.agents.values():
+            _forget_stopped(agent)
 
     async def verify_all_partitions_active(self) -> None:
         """Leave stalls to the watchdog: Faust would look at its own commits, and there are none."""
@@ -240,6 +249,31 @@ class BatchConsumer(driver.Consumer):
         """Wait for the end of a rebalance."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow.wait())
+
+
+def _forget_stopped(agent: Any) -> None:
+    """Let go of the actors of partitions that are gone: Faust stops them, and keeps them."""
+    stopped = [actor for actor in agent.supervisor._services if actor.should_stop]
+    agent.supervisor.discard(*stopped)
+    for actor in stopped:
+        for node in (actor.beacon, actor.stream.beacon):
+            if node.parent is not None:
+                node.detach(node.parent)
+
+
+def _unreadable(consumer: Any) -> str:
+    """Say which record aiokafka gave up at: it insists on UTF-8 in the names of headers."""
+    at = "a record"
+    for tp, found in consumer._fetcher._records.items():
+        records: Any = getattr(found, "_partition_records", None)
+        iterator: Any = getattr(records, "_records_iterator", None)
+        if iterator is not None and iterator.gi_frame is None:
+            at = f"offset {records.next_fetch_offset} of {tp.topic}, partition {tp.partition},"
+    return (
+        f"{at} has a header whose name is not UTF-8, and cannot be read. Correct its producer, "
+        "commit the offset behind it for this consumer group (`kafka-consumer-groups.sh "
+        "--reset-offsets`), and start the worker again"
+    )
 
 
 class BatchTransport(driver.Transport):

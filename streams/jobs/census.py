@@ -13,7 +13,7 @@ from models.errors import TierstreamError
 from streams.jobs.preview import Basis, previewed
 from streams.jobs.tally import Tally
 from streams.store import keys
-from streams.store.port import Store
+from streams.store.port import START, Store
 from streams.stored_eras import standing
 
 _PAGE = 1_000
@@ -82,7 +82,7 @@ async def based(store: Store, partition: int, draft: Basis) -> Basis | None:
 async def _pages(store: Store, partition: int) -> AsyncIterator[States]:
     """Yield the packed states of a partition, each customer once."""
     seen: set[bytes] = set()
-    cursor, started = 0, False
+    cursor, started = START, False
     while cursor or not started:
         started = True
         cursor, fields = await store.scan(partition, cursor, _PAGE)

@@ -15,7 +15,7 @@ from rules.facts.rfm import SEGMENTS, segment
 from rules.facts.sales import orders, spend
 from rules.facts.windows import LIFE
 from streams.store import keys
-from streams.store.port import Store
+from streams.store.port import START, Store
 from streams.stored_eras import newest
 
 _PAGE = 1_000
@@ -58,7 +58,7 @@ async def recut(
     buyers: dict[bytes, Habits] = {}
     read = 0
     for partition in range(partitions):
-        cursor, started = 0, False
+        cursor, started = START, False
         while cursor or not started:
             started = True
             cursor, fields = await store.scan(partition, cursor, _PAGE)

@@ -14,12 +14,17 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.producer import sender
 
-from streams.log.kafka_client import FAILED, Connections, meaning
+from streams.log.kafka_client import (
+    FAILED,
+    READ_COMMITTED,
+    READ_UNCOMMITTED,
+    Connections,
+    meaning,
+)
 from streams.log.kafka_writer import KafkaWriter
 from streams.log.port import BATCH_BYTES_MAX, Bounds, Place, Record
 from streams.log.positions import KafkaPositions
 
-READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"  # aiokafka's names
 _FETCH_BYTES = 4 << 20
 _FETCH_WAIT_MS = 50
 _POLL_MS = 20  # a read that ends with a marker learns only by polling that its position moved

@@ -20,9 +20,11 @@ from streams.errors import Fenced, Rejected, StreamError, Unavailable
 _STOP_S = 5.0
 _Client = TypeVar("_Client", AIOKafkaProducer, AIOKafkaConsumer)
 
+READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"  # aiokafka's names
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
-FAILED = (KafkaError, OSError, TimeoutError, AssertionError)
-"""What aiokafka raises. A producer in a state that forbids the call fails an assertion."""
+FAILED = (KafkaError, OSError, TimeoutError, AssertionError, UnicodeDecodeError)
+"""What aiokafka raises. A producer in a state that forbids the call fails an assertion; a name of a
+header that is not UTF-8 cannot be read."""
 _FENCED = (ProducerFenced, InvalidProducerEpoch)
 
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from streams.log.kafka_client import FAILED, meaning
+from streams.log.kafka_client import FAILED, READ_COMMITTED, READ_UNCOMMITTED, meaning
 from streams.log.topic_ids import topic_id
 
 _ANSWER_S_MAX = 15.0
@@ -36,7 +36,10 @@ class Positions(Protocol):
     """Ends of topics and positions of consumer groups."""
 
     async def ends(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
-        """Return every partition's end: one past the last committed record.
+        """Return every partition's end: one past the last record, readable yet or not.
+
+        Behind a transaction under way, others' records are confirmed and wait; who asks whether all
+        that came was taken in must not overlook them.
 
         Raises:
             Unavailable: also where one of the topics does not exist.
@@ -62,13 +65,24 @@ class KafkaPositions:
     def __init__(self, bootstrap: str, *, client: Mapping[str, Any] | None = None) -> None:
         self._options = {**(client or {}), "bootstrap_servers": bootstrap}
         self._admin: AIOKafkaAdminClient | None = None
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumers: dict[str, AIOKafkaConsumer] = {}  # by what they may read
         self._lock = asyncio.Lock()
 
     async def ends(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
-        """See `Positions.ends`. Read-committed: a transaction under way is not yet taken in."""
+        """See `Positions.ends`."""
+        return await self._ends(topics, READ_UNCOMMITTED)
+
+    async def readable(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
+        """Return to where every partition can be read: not beyond a transaction under way.
+
+        Raises:
+            Unavailable: also where one of the topics does not exist.
+        """
+        return await self._ends(topics, READ_COMMITTED)
+
+    async def _ends(self, topics: Sequence[str], isolation: str) -> dict[SourcePartition, int]:
         async with self._asking(f"the ends of {', '.join(topics)}"):
-            consumer, partitions = await self._partitions(topics)
+            consumer, partitions = await self._partitions(topics, isolation)
             ends = await consumer.end_offsets(partitions)
             return {(tp.topic, tp.partition): end for tp, end in ends.items()}
 
@@ -111,13 +125,14 @@ class KafkaPositions:
 
     async def close(self) -> None:
         """See `Positions.close`."""
-        admin, consumer = self._admin, self._consumer
-        self._admin = self._consumer = None
+        admin, consumers = self._admin, list(self._consumers.values())
+        self._admin = None
+        self._consumers.clear()
         try:
             async with asyncio.timeout(_CLOSE_S_MAX):
                 if admin is not None:
                     await admin.close()
-                if consumer is not None:
+                for consumer in consumers:
                     await consumer.stop()
         except (KafkaError, TimeoutError, OSError):
             return  # only reads were under way
@@ -132,20 +147,21 @@ class KafkaPositions:
             raise meaning(f"Asking for {what}", error) from error
 
     async def _partitions(
-        self, topics: Sequence[str]
+        self, topics: Sequence[str], isolation: str = READ_COMMITTED
     ) -> tuple[AIOKafkaConsumer, list[TopicPartition]]:
         """Return a consumer that runs, and all partitions of the topics."""
-        if self._consumer is None:
-            self._consumer = AIOKafkaConsumer(
-                **self._options, isolation_level="read_committed", enable_auto_commit=False
+        consumer = self._consumers.get(isolation)
+        if consumer is None:
+            consumer = self._consumers[isolation] = AIOKafkaConsumer(
+                **self._options, isolation_level=isolation, enable_auto_commit=False
             )
-            await self._consumer.start()
+            await consumer.start()
         partitions = []
         for topic in topics:
             # Waits for the topic's metadata, so that a new topic is not taken for an empty one.
-            known = await self._consumer._client._wait_on_metadata(topic)  # noqa: SLF001
+            known = await consumer._client._wait_on_metadata(topic)  # noqa: SLF001
             partitions += [TopicPartition(topic, number) for number in known]
-        return self._consumer, partitions
+        return consumer, partitions
 
     async def _administrator(self) -> AIOKafkaAdminClient:
         if self._admin is None:

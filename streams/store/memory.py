@@ -1,7 +1,8 @@
 """The state store in memory: for `--embedded`, for tests, and for the simulation.
 
 Besides the port it can do what a real store does to us on a bad day: go back in time (`snapshot`,
-`restore`), and lose everything (`lose`) or single fields (`lose_fields`) without changing meta.
+`restore`), lose everything (`lose`) or single fields (`lose_fields`) without changing meta, and
+come back with its fields in another order (`restart`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 
-from streams.store.port import EMPTY, Meta, Step, View
+from streams.store.port import EMPTY, START, Cursor, Meta, Step, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,10 @@ class Snapshot:
 class MemoryStore:
     """The view of all partitions of one application; gone with the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: int = 0) -> None:
+        """`run` tells servers, and starts of one, from each other."""
         self._partitions: dict[int, Snapshot] = {}
+        self.run = run
 
     async def claim(self, partition: int, owner: str) -> Meta:
         """Make `owner` the owner, in one step; return meta as it was."""
@@ -78,13 +81,18 @@ class MemoryStore:
         return [customer for _, customer in nsmallest(limit, ready)]
 
     async def scan(
-        self, partition: int, cursor: int, count: int
-    ) -> tuple[int, list[tuple[bytes, bytes]]]:
-        """Go through the fields in pages of about `count`; cursor 0 starts and ends a pass."""
+        self, partition: int, cursor: Cursor, count: int
+    ) -> tuple[Cursor, list[tuple[bytes, bytes]]]:
+        """Go through the fields in pages of about `count`; `START` starts and ends a pass."""
         # Fields keep the order in which they came, and single ones vanish only by `lose_fields`.
         fields = list(self._view(partition).fields.items())
-        following = cursor + count
-        return (following if following < len(fields) else 0), fields[cursor:following]
+        if self.run % 2:
+            fields.reverse()
+        run, _, place = cursor.partition(":")
+        begin = int(place) if run == str(self.run) else 0
+        following = begin + count
+        page = fields[begin:following]
+        return (f"{self.run}:{following}" if following < len(fields) else START), page
 
     async def close(self) -> None:
         """Nothing to give back."""
@@ -96,6 +104,10 @@ class MemoryStore:
     def restore(self, partition: int, snapshot: Snapshot) -> None:
         """Go back to `snapshot`, as a server does that restarts from an old file."""
         self._partitions[partition] = snapshot.copy()
+
+    def restart(self) -> None:
+        """Be another server with the same data, as after an orderly restart."""
+        self.run += 1
 
     def lose(self, partition: int) -> None:
         """Lose everything, meta too, as after FLUSHALL."""

@@ -12,7 +12,11 @@ Both implementations (`redis`, `memory`) pass one contract suite. Every method m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
+
+Cursor: TypeAlias = str
+START: Cursor = ""
+"""Where a scan begins, and what its last page returns."""
 
 
 class Meta(NamedTuple):
@@ -79,10 +83,11 @@ class Store(Protocol):
         ...
 
     async def scan(
-        self, partition: int, cursor: int, count: int
-    ) -> tuple[int, list[tuple[bytes, bytes]]]:
-        """Go through the fields in pages of about `count`; cursor 0 starts and ends a pass.
+        self, partition: int, cursor: Cursor, count: int
+    ) -> tuple[Cursor, list[tuple[bytes, bytes]]]:
+        """Go through the fields in pages of about `count`; `START` starts and ends a pass.
 
-        A field that is there during the whole pass is returned at least once.
+        A field that is there during the whole pass is returned at least once, by whichever servers:
+        where another one answers than gave the cursor, the pass begins again.
         """
         ...

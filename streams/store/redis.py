@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
 
-from streams.errors import Halt
+from streams.errors import Halt, Unavailable
 from streams.store import keys
-from streams.store.port import EMPTY, Meta, Step, View
+from streams.store.port import EMPTY, Cursor, Meta, Step, View
 from streams.store.resp import Argument, Connection, Reply, ReplyFailed
 
 _META = re.compile(rb"(\S*) (\d+) (\d+) (\d+) (\d+) (\S*)")
@@ -48,12 +48,15 @@ class RedisStore:
         self._wipe = _Script("wipe")
         self._apply = _Script("apply")
         self._view = _Script("view")
+        self._scan = _Script("scan")
 
     async def check(self) -> StoreFacts:
         """Return facts of the server.
 
-        Raises Halt where it may evict keys: a view that loses single fields under memory pressure
-        would have to be rebuilt again and again.
+        Raises:
+            Halt: it may evict keys, and a view that loses single fields under memory pressure would
+                have to be rebuilt again and again.
+            Unavailable: it cannot be reached, or is a replica.
         """
         text = (await self._connection.call("INFO", "everything")).decode()
         info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
@@ -63,6 +66,11 @@ class RedisStore:
                 f"Redis evicts keys when its memory is full (maxmemory-policy {policy}). "
                 "Customer states must not vanish: set `maxmemory-policy noeviction` "
                 "(redis.conf, or CONFIG SET maxmemory-policy noeviction) and start again."
+            )
+        if info["role"] != "master":
+            raise Unavailable(
+                f"Redis is a replica of {info['master_host']}:{info['master_port']} and takes no "
+                "writes. TIERSTREAM_REDIS_URL must lead to the primary."
             )
         name = info.get("server_name", "redis")
         version = info.get(f"{name}_version", info["redis_version"])
@@ -122,13 +130,12 @@ class RedisStore:
         return customers
 
     async def scan(
-        self, partition: int, cursor: int, count: int
-    ) -> tuple[int, list[tuple[bytes, bytes]]]:
-        """Go through the fields in pages of about `count`; cursor 0 starts and ends a pass."""
-        key = keys.hash_key(self._app, partition)
-        position, flat = await self._connection.call("HSCAN", key, cursor, "COUNT", count)
+        self, partition: int, cursor: Cursor, count: int
+    ) -> tuple[Cursor, list[tuple[bytes, bytes]]]:
+        """Go through the fields in pages of about `count`; `START` starts and ends a pass."""
+        following, flat = await self._run(self._scan, partition, cursor, count)
         pairs = zip(flat[::2], flat[1::2], strict=True)
-        return int(position), [pair for pair in pairs if pair[0] != keys.META]
+        return following.decode(), [pair for pair in pairs if pair[0] != keys.META]
 
     async def _run(self, script: _Script, partition: int, *arguments: Argument) -> Reply:
         """Run a script on a partition's two keys."""

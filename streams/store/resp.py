@@ -26,7 +26,13 @@ Reply: TypeAlias = Any
 """What the command says: None, int, bytes, or a list of replies. Callers know their command."""
 
 _PORT = 6379
+_ELSEWHERE = frozenset({"READONLY", "MASTERDOWN"})
+"""From a server that is a replica now; its name or address may lead to the primary by now."""
 _PERMANENT = frozenset({"NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE"})
+_LOOK_AT = (
+    "Does it run, is it Redis at all, and does it expect TLS (`rediss://`)? TIERSTREAM_REDIS_URL "
+    "says where it is expected, and how."
+)
 
 
 class ReplyFailed(Unavailable):
@@ -117,7 +123,9 @@ class _Link(asyncio.Protocol):
         while self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():
-                waiting.set_exception(Unavailable(f"Redis closed the connection: {exc or 'end'}"))
+                why = exc or "without a word"
+                message = f"Redis closed the connection ({why}). {_LOOK_AT}"
+                waiting.set_exception(Unavailable(message))
 
 
 class Connection:
@@ -148,7 +156,7 @@ class Connection:
             self._drop(link)
             raise Unavailable(
                 f"Redis at {self._address} did not answer {arguments[0]!s} "
-                f"within {self._timeout_s:g} s"
+                f"within {self._timeout_s:g} s. {_LOOK_AT}"
             ) from error
         except OSError as error:
             raise Unavailable(
@@ -156,7 +164,10 @@ class Connection:
                 "TIERSTREAM_REDIS_URL says where it is expected."
             ) from error
         if isinstance(reply, hiredis.ReplyError):
-            raise self._failure(arguments[0], reply)
+            failure = self._failure(arguments[0], reply)
+            if isinstance(failure, ReplyFailed) and failure.code in _ELSEWHERE:
+                self._drop(link)
+            raise failure
         return reply
 
     async def close(self) -> None:

@@ -6,9 +6,10 @@ from streams.batch import state_digest
 from streams.clock import ManualClock
 from streams.log.memory import MemoryLog
 from streams.log.producer import MemoryProducer
-from streams.protocol import PartitionSettings
+from streams.protocol import Pace, PartitionSettings
 from streams.store import keys
 from streams.store.memory import MemoryStore
+from streams.store.port import START
 from streams.takeover import TakeOver
 from streams.topics import Catalogue
 from tests.bench.preloaded import past, preload
@@ -32,12 +33,12 @@ async def test_a_worker_takes_over_what_was_preloaded() -> None:
     for number in range(PARTITIONS):
         settings = PartitionSettings(app="bench", partitions=PARTITIONS)
         clock, draw = ManualClock(), names.__next__
-        attempt = TakeOver(number, log, store, settings, clock, Member(), draw)
+        attempt = TakeOver(number, log, store, settings, clock, Member(), draw, Pace())
         held, _, _ = await attempt.run()
         position = held.ledger.position
         assert (position.next, position.now) == (writer.sizes[number], lived.now)
         assert not held.ledger.unseated
-        _, fields = await store.scan(number, 0, 10 * CUSTOMERS)
+        _, fields = await store.scan(number, START, 10 * CUSTOMERS)
         states = [(keys.customer_of(name), packed) for name, packed in fields]
         digest = sum(state_digest(customer, packed) for customer, packed in states if customer)
         assert position.states == f"{digest % (1 << 128):032x}"

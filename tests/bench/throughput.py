@@ -15,6 +15,7 @@ from itertools import chain
 from streams.log.port import Append, Entry
 from streams.settings import Role
 from streams.store import keys
+from streams.store.port import START
 from streams.ticker import tick_append
 from streams.topics import LOG, SOURCES
 from tests.bench.deployment import Deployment, Site
@@ -227,7 +228,7 @@ async def footprint(deployment: Deployment) -> Footprint:
     """Measure what customers take in the store."""
     customers = packed = 0
     for number in range(deployment.settings.partitions):
-        cursor, started = 0, False
+        cursor, started = START, False
         while cursor or not started:
             started = True
             cursor, page = await deployment.reached.store.scan(number, cursor, _SCAN_COUNT)

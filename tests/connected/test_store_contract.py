@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,15 @@ from streams.store.memory import MemoryStore
 from streams.store.port import EMPTY, Store
 from streams.store.redis import RedisStore
 from streams.store.resp import Connection
-from tests.contracts.store import ME, OTHER, P, StoreContract, scan_all, step
+from tests.contracts.store import (
+    ME,
+    OTHER,
+    P,
+    StoreContract,
+    check_scan_beyond_a_restart,
+    scan_all,
+    step,
+)
 
 
 @pytest.fixture
@@ -138,6 +147,39 @@ async def test_a_restarted_server_is_found_again_empty(own_server: Valkey) -> No
         await store.view(P, [b"x"])
     own_server.restart()
     assert await store.view(P, [b"x"]) == (EMPTY, 0, 0, [None])
+    await store.close()
+
+
+async def test_a_scan_goes_on_where_a_restart_orders_the_fields_anew(tmp_path: Path) -> None:
+    with Valkey.start(tmp_path) as server:
+        store = RedisStore(server.url, "app")
+
+        async def restart() -> None:
+            server.kill()
+            server.restart()
+            await store.close()  # the next call opens a connection
+
+        assert (await store.check()).appendonly
+        await check_scan_beyond_a_restart(store, restart)
+        await store.close()
+
+
+async def test_a_server_that_became_a_replica_is_asked_for_anew(
+    own_server: Valkey, valkey: str
+) -> None:
+    store, server = RedisStore(own_server.url, "app"), Connection(own_server.url, timeout_s=5.0)
+    await store.claim(P, ME)
+    link = store._connection._link
+    await server.call("REPLICAOF", "127.0.0.1", urlsplit(valkey).port or 0)
+    with pytest.raises(Unavailable, match="READONLY"):
+        await store.claim(P, ME)
+    assert link is not None
+    assert not link.is_open
+    with pytest.raises(Unavailable, match=r"replica of 127.0.0.1.*must lead to the primary"):
+        await store.check()
+    await server.call("REPLICAOF", "NO", "ONE")
+    await store.claim(P, ME)
+    await server.close()
     await store.close()
 
 

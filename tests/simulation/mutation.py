@@ -36,9 +36,10 @@ def mutated(function: Callable[..., Any], guard: str, instead: str) -> Callable[
     return made[function.__name__]
 
 
-def failing_seed(change: Callable[[World], None] | None = None) -> int | None:
-    """Return the first seed that fails."""
-    return next((seed for seed in range(SEEDS_MAX) if run(seed, change).failures), None)
+def failing_seed(change: Callable[[World], None] | None = None, begin: int = 0) -> int | None:
+    """Return the first seed from `begin` on that fails."""
+    seeds = range(begin, begin + SEEDS_MAX)
+    return next((seed for seed in seeds if run(seed, change).failures), None)
 
 
 class Guard(NamedTuple):

@@ -13,7 +13,7 @@ from itertools import islice
 
 from streams.errors import Unavailable
 from streams.store.memory import MemoryStore, Snapshot
-from streams.store.port import EMPTY, Meta, Step, View
+from streams.store.port import EMPTY, Cursor, Meta, Step, View
 from tests.simulation.chance import Chance, point
 
 _PAST_MAX = 400  # whole writes that a restart can cut off
@@ -59,6 +59,7 @@ class Servers:
             "fail over": self._fail_over,
             "deposed server ends": self._close_deposed,
             "memory full": lambda: setattr(self, "full", True),
+            "restart": self.primary.restart,
         }
         kind = self.chance.random.choice((*kinds, "lose field"))
         self.chance.seen[kind] += 1
@@ -76,7 +77,7 @@ class Servers:
     def _fail_over(self) -> None:
         """A replica that lags becomes the primary; who is connected does not notice yet."""
         behind = self.past[-_LAG_MAX:]
-        self.deposed, self.primary = self.primary, MemoryStore()
+        self.deposed, self.primary = self.primary, MemoryStore(self.primary.run + 1)
         self._restore(behind)
 
     def _close_deposed(self) -> None:
@@ -153,8 +154,8 @@ class SimStore:
         return await (await self._reading("due")).due(partition, until, limit)
 
     async def scan(
-        self, partition: int, cursor: int, count: int
-    ) -> tuple[int, list[tuple[bytes, bytes]]]:
+        self, partition: int, cursor: Cursor, count: int
+    ) -> tuple[Cursor, list[tuple[bytes, bytes]]]:
         """Return a page of fields."""
         return await (await self._reading("scan")).scan(partition, cursor, count)
 

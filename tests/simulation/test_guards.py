@@ -141,17 +141,17 @@ HISTORY = {
     "eras are kept until everybody is seated": Guard(
         [Partition],
         "_with_position",
-        "before.unseated and same_era and cursor == 0",
+        "before.unseated and same_era and cursor == START",
         "before.unseated and same_era",
     ),
     "a new era begins another pass of seating": Guard(
         [Partition],
         "_with_position",
-        "before.unseated and same_era and cursor == 0",
-        "before.unseated and cursor == 0",
+        "before.unseated and same_era and cursor == START",
+        "before.unseated and cursor == START",
     ),
     "a pass for another era begins at the beginning": Guard(
-        [Partition], "_with_position", "cursor if same_era else 0", "cursor"
+        [Partition], "_with_position", "cursor if same_era else START", "cursor"
     ),
     "nothing is settled while somebody is due": Guard(
         [Partition],

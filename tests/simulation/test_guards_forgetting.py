@@ -48,6 +48,10 @@ FORGETFUL = {
 }
 
 
+RARE = {"what stands open is ended on condition of the changelog's end": 3_700}
+"""What one seed in a thousand needs: from where on there is one."""
+
+
 def _forgetting(world: World) -> None:
     world.forgetting = 0.6
 
@@ -55,7 +59,7 @@ def _forgetting(world: World) -> None:
 @pytest.mark.parametrize("name", FORGETFUL)
 def test_a_guard_against_what_brokers_forget(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     take_away(monkeypatch, FORGETFUL[name])
-    assert failing_seed(_forgetting) is not None
+    assert failing_seed(_forgetting, RARE.get(name, 0)) is not None
 
 
 SENT_ON = {

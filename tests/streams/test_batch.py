@@ -17,6 +17,7 @@ from rules.admission import ATTRIBUTE_BYTES_MAX
 from rules.eras import ERAS_MAX
 from rules.reduce import Reducer, Reduction
 from streams.batch import EVENT_BYTES_MAX, Batch, Result, state_digest
+from streams.errors import Halt
 from streams.jobs.replay import Replay
 from streams.ledger import START, Ledger
 from streams.log.port import Record
@@ -161,6 +162,45 @@ def test_of_what_is_too_large_only_the_first_of_what_ingress_sent_twice_is_set_a
     assert computed(TICK, BOOK, once, once._replace(offset=3)).reasons == [Reason.TOO_LARGE]
 
 
+@pytest.mark.parametrize(
+    "mark", [None, b"", b"x", b"a#1/0:", b"a#1/0:x", b"a#1/0:-1", b"a#1/0:" + b"9" * 20, b"\xff:1"]
+)
+def test_a_mark_that_is_none_of_ours_is_set_aside(mark: bytes | None) -> None:
+    forged = Record(2, NOW, b"anna", purchase(1), ((MARK_HEADER, mark),))  # type: ignore[arg-type]
+    result = computed(TICK, BOOK, forged, record(3, b"anna", purchase(2)))
+    assert result.reasons == [Reason.BAD_SCHEMA]
+    assert result.taken == 4
+    assert not result.ledger.marks
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\xff\xfe", b"x" * 513])
+def test_a_key_that_names_nobody_is_set_aside(key: bytes | None) -> None:
+    result = computed(TICK, BOOK, record(2, key, purchase(1)))
+    assert result.reasons == [Reason.NO_CUSTOMER]
+    assert not result.dues
+
+
+def test_whatever_a_record_makes_fail_it_is_set_aside_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise AttributeError("broken")
+
+    monkeypatch.setattr(Reducer, "reduce", fail)
+    assert computed(TICK, BOOK, record(2, b"anna", purchase(1))).reasons == [Reason.RULE_FAILED]
+
+
+def test_a_timer_that_fails_halts_its_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("broken")
+
+    told = computed(TICK, BOOK, record(2, b"anna", purchase(1)))
+    monkeypatch.setattr(Reducer, "fire_due", fail)
+    batch = Batch("test", 0, 1, told.ledger, [], 3, [b"anna"])
+    with pytest.raises(Halt, match="ZeroDivisionError while concluding customer 'anna'"):
+        batch.compute({b"anna": told.fields[keys.customer_field(b"anna")]})
+
+
 def test_eras_wait_until_those_before_are_done_with() -> None:
     eras = [
         record(2 + i, None, events.encode(activation(1 + i, book(1 + i)))) for i in range(ERAS_MAX)
@@ -196,3 +236,11 @@ def test_a_trace_is_handed_on() -> None:
     traced = record(2, b"anna", purchase(1))._replace(headers=(("traceparent", b"00-1-2-03"),))
     published = computed(TICK, BOOK, traced).published
     assert all(dict(e.headers)["traceparent"] == b"00-1-2-03" for e in published[TIER_CHANGED])
+
+
+@pytest.mark.parametrize("trace", [None, b"0" * 65])
+def test_a_trace_that_is_none_is_not(trace: bytes | None) -> None:
+    headers = (("traceparent", trace),)
+    traced = record(2, b"anna", purchase(1))._replace(headers=headers)  # type: ignore[arg-type]
+    published = computed(TICK, BOOK, traced).published
+    assert all("traceparent" not in dict(e.headers) for e in published[TIER_CHANGED])

@@ -15,6 +15,8 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult, OffsetResetStrategy
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
 from faust import Schema
+from faust.agents import Agent
+from faust.agents.actor import Actor
 from faust.app import App
 from faust.streams import Stream
 from faust.tables.manager import TableManager
@@ -22,6 +24,8 @@ from faust.transport.consumer import Consumer, ConsumerThread
 from faust.transport.consumer import Fetcher as FaustFetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+from mode.supervisors import SupervisorStrategy
+from mode.utils.trees import Node
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:
@@ -61,6 +65,8 @@ def test_the_versions_are_those_that_were_read() -> None:
         (App, "_new_transport", ["self"]),
         (App, "_create_directories", ["self"]),
         (TableManager, "_update_channels", ["self"]),
+        (SupervisorStrategy, "discard", ["self", "services"]),
+        (Node, "detach", ["self", "parent"]),
         (GroupCoordinator, "_do_heartbeat", ["self"]),
         (GroupCoordinator, "need_rejoin", ["self", "subscription"]),
     ],
@@ -111,6 +117,14 @@ def test_a_sought_partition_has_a_position_and_a_paused_one_is_not_fetched() -> 
         actions.index("tp_state.paused"),
     )
     assert sought < paused < actions.index("fetchable[node_id].append")
+
+
+def test_a_stopped_actor_is_kept_by_its_supervisor_and_its_beacon() -> None:
+    assert "self.supervisor.add(aref)" in source(Agent._start_one_supervised)
+    assert "discard" not in source(Agent.on_isolated_partitions_revoked)
+    assert "await self.stop()" in source(Actor.on_isolated_partition_revoked)
+    assert "self._services" in source(SupervisorStrategy.add)
+    assert "self.children.append(node)" in source(Node.new)
 
 
 def test_a_rebalance_waits_for_the_unacknowledged() -> None:

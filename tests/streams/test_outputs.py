@@ -83,3 +83,12 @@ def test_a_large_dead_letter_is_shortened_with_length_and_hash() -> None:
     assert headers["dlq.sha256"] == sha256(value).hexdigest().encode()
     small = outputs.dead_letter(LOG, 0, BAD, Reason.TOO_LARGE, "", 5)
     assert outputs.shortened(small) == small
+
+
+def test_of_endless_headers_a_dead_letter_keeps_those_that_say_why() -> None:
+    odd = Record(7, 1_730_000_000, b"anna", b"{}", (("x", b"0" * 1_000_000), ("y", b"1")))
+    letter = outputs.dead_letter("t", 0, odd, Reason.BAD_SCHEMA, "why", 1_730_000_000)
+    kept = dict(outputs.shortened(letter).headers)
+    assert kept["dlq.reason"] == b"BAD_SCHEMA"
+    assert kept["dlq.headers"] == b"1000003"
+    assert not {"x", "y"} & kept.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from unittest.mock import AsyncMock, call
 
 import pytest
@@ -10,8 +11,10 @@ from models.errors import Reason
 from streams.errors import Doubt, Halt, Unavailable
 from streams.log import memory
 from streams.log.memory import MemoryWriter
-from streams.log.port import Entry
+from streams.log.port import Append, Entry
 from streams.log.port import Place as LogPlace
+from streams.store.memory import MemoryStore
+from streams.store.port import Step
 from streams.topics import LOG, STATE
 from tests.streams.place import Place, large, purchase
 
@@ -122,3 +125,56 @@ async def test_poison_is_set_aside_with_its_bytes() -> None:
     await place.feed(partition)
     assert place.told.letters == [Reason.BAD_SCHEMA, Reason.NO_CUSTOMER]
     assert [r.value for r in await place.records(DEAD)] == [b"\xff", purchase(1).value]
+
+
+async def test_what_takes_too_long_is_tried_again_with_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place, written = Place(), list[int]()
+    place.append(*(purchase(number, b"%d" % number) for number in range(900)))
+    transact = MemoryWriter.transact
+
+    async def narrow(
+        writer: MemoryWriter, appends: Sequence[Append], *, first: int | None = None
+    ) -> tuple[int, ...]:
+        written.append(sum(len(append.entries) for append in appends))
+        if written[-1] > 300:
+            raise Unavailable("too long")
+        return await transact(writer, appends, first=first)
+
+    monkeypatch.setattr(MemoryWriter, "transact", narrow)
+    partition = await place.taken()
+    await place.feed(partition)
+    assert partition.next == 900
+    assert written[1:3] == [901, 501]
+    assert set(place.told.doubts) == {"Unavailable"}
+    monkeypatch.undo()
+    place.append(*(purchase(number) for number in range(900)))
+    await place.feed(partition)
+    assert partition._pace.share > 0.25
+
+
+async def test_a_store_that_is_rebuilt_too_slowly_is_given_less_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place, steps = Place(), list[int]()
+    place.append(*(purchase(number, b"%d" % number) for number in range(900)))
+    await place.feed(await place.taken())
+    place.store.lose(0)
+    apply = MemoryStore.apply
+
+    async def narrow(
+        store: MemoryStore, partition: int, owner: str, applied: int, step: Step
+    ) -> bool:
+        steps.append(len(step.fields))
+        if steps[-1] > 300:
+            raise Unavailable("too long")
+        return await apply(store, partition, owner, applied, step)
+
+    monkeypatch.setattr(MemoryStore, "apply", narrow)
+    partition = place.partition()
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="too long"):
+            await partition.take_over()
+    await partition.take_over()
+    assert sum(steps[2:]) >= 900

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,15 +17,19 @@ from hypothesis import strategies as st
 
 from models import events
 from models.customer import pack
+from rules.book import Book
 from rules.compiler.compile import compile_book
 from rules.eras import succeed
-from streams.commands.previewing import described, say
+from streams.commands import previewing
+from streams.commands.common import CommandFailed
+from streams.commands.previewing import described, processes, say
 from streams.jobs.census import NothingToPreview, based, census
 from streams.jobs.preview import Basis, Preview, RulesChanged
 from streams.jobs.tally import Tally
 from streams.log.port import Entry
 from streams.partition import Partition
 from streams.store import keys
+from streams.store.port import START
 from streams.topics import OUTPUTS, TIER_CURRENT
 from tests.rules.driving import GOLD, SILVER, activation, book
 from tests.rules.laws import Pair, lived, pairs
@@ -127,7 +134,7 @@ async def test_pages_add_up_to_the_whole() -> None:
     place, _ = await shop(book())
     basis = await based(place.store, 0, draft(HARDER, 2))
     assert basis is not None
-    _, fields = await place.store.scan(0, 0, 100)
+    _, fields = await place.store.scan(0, START, 100)
     states = [(who, packed) for name, packed in fields if (who := keys.customer_of(name))]
     preview = Preview(basis)
     added = Tally()
@@ -233,7 +240,7 @@ async def test_what_came_into_force_meanwhile_is_noticed() -> None:
     assert basis is not None
     place.append(Entry(None, events.encode(activation(1, HARDER))))
     await rested(place)
-    _, fields = await place.store.scan(0, 0, 100)
+    _, fields = await place.store.scan(0, START, 100)
     states = [(who, packed) for name, packed in fields if (who := keys.customer_of(name))]
     with pytest.raises(RulesChanged, match="run it again"):
         Preview(basis).take(states)
@@ -248,3 +255,30 @@ async def test_a_basis_survives_the_way_to_another_process() -> None:
     place, _ = await shop(book())
     basis = await based(place.store, 0, draft(HARDER))
     assert msgspec.json.decode(msgspec.json.encode(basis), type=Basis) == basis
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_preview_of_what_activation_refuses_says_so_after_its_figures(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    *,
+    as_json: bool,
+) -> None:
+    async def found(_text: str, _sample: int) -> tuple[Tally, Book | None]:
+        return Tally(), compile_book(book())
+
+    monkeypatch.setattr(previewing, "_preview", found)
+    file = tmp_path / "book.yaml"
+    file.write_text(book(2, tiers=(SILVER, GOLD.replace("gold", "golden"))), encoding="utf-8")
+    with pytest.raises(CommandFailed, match=r"activation would be refused: .*tier `gold`.*`was:"):
+        previewing.preview(file, as_json=as_json)
+    shown = capsys.readouterr().out
+    assert json.loads(shown)["customers"] == 0 if as_json else "Under driven 2" in shown
+
+
+def test_what_computes_leaves_an_interrupt_to_the_command() -> None:
+    with processes(1) as executor:
+        executor.submit(signal.raise_signal, signal.SIGINT).result()
+        assert executor.submit(abs, -1).result() == 1
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

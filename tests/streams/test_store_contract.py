@@ -1,10 +1,14 @@
-"""The in-memory store keeps the contract, and loses what it is told to lose."""
+"""The in-memory store keeps the contract; a server that is no Redis is told with the mend."""
+
+import asyncio
 
 import pytest
 
+from streams.errors import Unavailable
 from streams.store.memory import MemoryStore
 from streams.store.port import EMPTY
-from tests.contracts.store import ME, P, StoreContract, step
+from streams.store.resp import Connection
+from tests.contracts.store import ME, P, StoreContract, check_scan_beyond_a_restart, step
 
 
 @pytest.fixture
@@ -46,3 +50,37 @@ async def test_losing_everything_loses_the_owner(store: MemoryStore) -> None:
     store.lose(P)
     assert await store.view(P, [b"x"]) == (EMPTY, 0, 0, [None])
     assert not await store.apply(P, ME, 1, step(2))
+
+
+async def test_a_scan_goes_on_where_the_server_orders_its_fields_anew(store: MemoryStore) -> None:
+    async def restart() -> None:
+        store.restart()
+
+    await check_scan_beyond_a_restart(store, restart)
+
+
+@pytest.mark.parametrize(
+    ("hangs_up", "said"),
+    [(True, "closed the connection"), (False, r"not answer PING within 0.2 s")],
+)
+async def test_a_server_that_is_no_redis_is_told_with_what_to_look_at(
+    hangs_up: bool,  # noqa: FBT001 - a row of the table
+    said: str,
+) -> None:
+    over = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        if not hangs_up:
+            await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        over.set()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        connection = Connection(f"redis://127.0.0.1:{port}", timeout_s=0.2)
+        with pytest.raises(Unavailable, match=rf"{said}.*Redis at all.*`rediss://`.*_REDIS_URL"):
+            await connection.call("PING")
+        await connection.close()
+        await over.wait()

@@ -9,7 +9,7 @@ from streams.clock import ManualClock
 from streams.errors import Unavailable
 from streams.fetched import Place
 from streams.metrics import Metrics
-from streams.watchdog import Stalled, Watchdog
+from streams.watchdog import Ends, Stalled, Watchdog
 
 LOG = "segment.log.v1"
 
@@ -20,15 +20,16 @@ class Standing:
     def __init__(self) -> None:
         self.position: int | None = 100
         self.end = 100
+        self.open = 0  # so many offsets of it stand behind a transaction under way
         self.reachable = True
 
     def positions(self) -> dict[Place, int | None]:
         return {(LOG, 0): self.position}
 
-    async def ends(self) -> dict[Place, int]:
+    async def ends(self) -> Ends:
         if not self.reachable:
             raise Unavailable("no broker")
-        return {(LOG, 0): self.end}
+        return Ends({(LOG, 0): self.end}, {(LOG, 0): self.end - self.open})
 
 
 async def test_the_watchdog_ends_a_worker_that_stands_still_with_work_waiting() -> None:
@@ -45,6 +46,17 @@ async def test_the_watchdog_ends_a_worker_that_stands_still_with_work_waiting() 
         await watchdog.look()
 
 
+async def test_who_waits_for_the_end_of_a_transaction_lags_but_is_not_stalled() -> None:
+    clock, standing, told = ManualClock(), Standing(), Metrics()
+    standing.end, standing.open = 150, 50
+    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, told)
+    for _ in range(20):
+        await watchdog.look()
+        clock.advance(5)
+    lag = told.registry.get_sample_value("tierstream_lag_records", {"topic": LOG, "partition": "0"})
+    assert lag == 50
+
+
 async def test_the_watchdog_lets_a_slow_worker_work() -> None:
     clock, standing = ManualClock(), Standing()
     standing.end = 10_000
@@ -53,6 +65,21 @@ async def test_the_watchdog_lets_a_slow_worker_work() -> None:
         await watchdog.look()
         clock.advance(20)
         standing.position = number
+
+
+async def test_silent_brokers_are_missed() -> None:
+    clock, standing = ManualClock(), Standing()
+    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
+    standing.reachable = False
+    clock.advance(9)
+    await watchdog.look()
+    assert watchdog.missing() == []
+    clock.advance(3)
+    await watchdog.look()
+    assert watchdog.missing() == ["the brokers have not answered for 12 s: is Kafka running?"]
+    standing.reachable = True
+    await watchdog.look()
+    assert watchdog.missing() == []
 
 
 async def test_the_watchdog_says_nothing_without_a_broker() -> None:
@@ -96,11 +123,11 @@ async def test_a_look_that_does_not_end_is_a_stall_too(monkeypatch: pytest.Monke
     monkeypatch.setattr("streams.watchdog.LOOK_EVERY_S", 0.01)
     monkeypatch.setattr("streams.watchdog._LOOK_S_MAX", 0.05)
 
-    async def never() -> dict[Place, int]:
+    async def never() -> Ends:
         while True:
             with suppress(asyncio.CancelledError):  # as a library may do that was given up
                 await asyncio.sleep(1)
-                return {}
+                return Ends({}, {})
 
     watchdog = Watchdog(Standing().positions, never, ManualClock(), 30.0, Metrics())
     with pytest.raises(Stalled, match="neither answers nor fails"):

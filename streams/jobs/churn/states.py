@@ -23,7 +23,7 @@ from streams.jobs.replay import CHUNK, Replay
 from streams.ledger import Ledger
 from streams.log.port import Log
 from streams.store import keys
-from streams.store.port import Store
+from streams.store.port import START, Store
 from streams.topics import LOG
 
 _PAGE = 1_000
@@ -66,7 +66,7 @@ async def population(
     era, clocks = await newest_era(store, partitions)
     seen: dict[bytes, Facts] = {}
     for partition in range(partitions):
-        cursor, started = 0, False
+        cursor, started = START, False
         while cursor or not started:
             started = True
             cursor, fields = await store.scan(partition, cursor, _PAGE)
