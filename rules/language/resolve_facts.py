@@ -51,6 +51,7 @@ def personal_attributes(fact: Fact) -> list[str]:
     """Return the personal attributes that a fact reads, by the names of `personal:`."""
     named = [fact.name, *(value for _, value in fact.args if isinstance(value, str))]
     read = {name.removeprefix(_PROFILE) for name in named if name.startswith(_PROFILE)}
+    read |= {str(value) for name, value in fact.args if name == "date"}  # the bare name will do
     found = sorted(read & PERSONAL.keys())
     return ["age"] if fact.name == "age" else ["age" if n == "birth_date" else n for n in found]
 

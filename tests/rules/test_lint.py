@@ -157,6 +157,12 @@ def test_an_action_at_every_event_is_refused(when: str) -> None:
     assert compile_book(HEAD + LADDER + calm).actions[0].momentary
 
 
+@pytest.mark.parametrize("name", ["profile.birth_date", "'birth_date'"])
+def test_a_birthday_is_personal_however_it_is_called(name: str) -> None:
+    text = cases("first_match", f"days_since({name}) > 1", "orders() > 0")
+    assert "is personal" in refused(text.replace("[age]", "[gender]"))
+
+
 def test_personal_attributes_are_declared() -> None:
     text = cases("first_match", "profile.gender == 'female'", "age() > 1")
     message = refused(text)
