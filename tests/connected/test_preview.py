@@ -69,7 +69,7 @@ def file(tmp_path: Path) -> Path:
 def other(tmp_path: Path) -> Path:
     """A rulebook that does not know all the tiers in force."""
     found = tmp_path / "other.yaml"
-    found.write_text(book(), encoding="utf-8")
+    found.write_text(book().replace("EUR", "GBP"), encoding="utf-8")
     return found
 
 

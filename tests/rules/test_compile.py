@@ -43,7 +43,7 @@ tiers:
 """
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rulebooks(), customers(), BANDS)
 def test_compiled_equals_explained(text: str, state: CustomerState, band: int | None) -> None:
     _is_as_interpreted(text, state, band)
