@@ -13,7 +13,8 @@ from models.churn import FORECAST_DAYS_MAX, MbgNbd, risk
 
 _ROUNDING_DAYS = 1e-6
 _NEWTON_STEPS_MAX = 64  # about five are needed, ten in extreme cases
-_NEWTON_TOLERANCE = 1e-6  # in ln(days); convergence is quadratic, so the error is far below
+_NEWTON_ERROR = 1e-12
+"""In ln(days): what is left after a step is about its square times the shape."""
 
 
 def crossing_age(
@@ -67,8 +68,10 @@ def crossing_age(
             + shape * (odds_dead / (1.0 + odds_dead))
         )
         y -= step
-        if step < _NEWTON_TOLERANCE:
+        if shape * step * step < _NEWTON_ERROR:
             break
+    if y <= earliest:
+        return after_age_days
     age_days = ceil((exp(y) - alpha) / _ROUNDING_DAYS) * _ROUNDING_DAYS
     return max(age_days, after_age_days)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp, nan, nextafter
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from models.calendar import DAY_S, rfc3339
@@ -98,6 +98,7 @@ def test_a_threshold_that_is_no_probability_is_refused(threshold: float) -> None
         crossing_age(PRIOR, 0, log_dead(PRIOR, 0, 0.0), threshold, 90.0, 0.0)
 
 
+@example(MbgNbd(r=exp(8.5), alpha_days=1.0, a=1.0, b=1.0), 0, 3_128.0, 0.0, 0.5625, 1.75)
 @given(models, repeats, days, days, thresholds, horizons)
 def test_the_age_is_within_its_rounding_of_the_crossing(
     model: MbgNbd, x: int, t_x: float, silence: float, threshold: float, horizon: float
