@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -183,12 +184,19 @@ def _spawner() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="process-starter")
 
 
+_given: deque[int] = deque(maxlen=1_000)
+
+
 def free_port(preferred: int | None = None) -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on: the preferred one where that is free."""
+    """A TCP port on 127.0.0.1 that nobody listens on: the preferred one where that is free.
+
+    None is given twice within a while, since whoever it is for may not listen on it yet.
+    """
     candidates = [] if preferred is None else [preferred]
     candidates += [_PORT_FIRST + secrets.randbelow(_PORT_LAST - _PORT_FIRST) for _ in range(200)]
     for port in candidates:
-        if _is_free(port):
+        if _is_free(port) and (port == preferred or port not in _given):
+            _given.append(port)
             return port
     raise ServiceFailed(
         f"200 ports tried between {_PORT_FIRST} and {_PORT_LAST}, and all are in use.",

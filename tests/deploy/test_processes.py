@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,13 @@ def test_a_taken_port_is_not_offered() -> None:
         assert free_port(preferred=taken) != taken
     assert not accepts_connections(taken)
     assert free_port(preferred=taken) == taken
+
+
+def test_a_port_is_not_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three brokers draw a dozen before the first of them listens."""
+    draws = cycle((5, 7, 9, 11))
+    monkeypatch.setattr(secrets, "randbelow", lambda _: next(draws))
+    assert free_port() != free_port()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
