@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
 from streams.log.kafka_client import FAILED, READ_COMMITTED, READ_UNCOMMITTED, meaning
 from streams.log.topic_ids import topic_id
@@ -125,17 +124,15 @@ class KafkaPositions:
 
     async def close(self) -> None:
         """See `Positions.close`."""
-        admin, consumers = self._admin, list(self._consumers.values())
+        closing = [consumer.stop() for consumer in self._consumers.values()]
+        if self._admin is not None:
+            closing.append(self._admin.close())
         self._admin = None
         self._consumers.clear()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S_MAX):
-                if admin is not None:
-                    await admin.close()
-                for consumer in consumers:
-                    await consumer.stop()
-        except (KafkaError, TimeoutError, OSError):
-            return  # only reads were under way
+                # Only reads were under way, and one that fails must not leave another open.
+                await asyncio.gather(*closing, return_exceptions=True)
 
     @asynccontextmanager
     async def _asking(self, what: str) -> AsyncIterator[None]:
