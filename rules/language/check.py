@@ -8,7 +8,7 @@ against: the lint.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from rules.language import derived, lint
@@ -22,21 +22,26 @@ from rules.language.checked import (
     Rules,
     TierRules,
     facts_in,
+    trees_in,
 )
 from rules.language.document import Document, Finding, Path, refusal
-from rules.language.entries import RULES_MAX, ActionEntry, Rulebook
+from rules.language.entries import RULES_MAX, ActionEntry, Named, Rulebook
 from rules.language.reading import Reader
 from rules.language.tree import (
     ALWAYS,
     And,
     Compare,
+    Condition,
     Constant,
     Fact,
     Value,
     dimension_of,
     facts_of,
+    height,
     standing,
 )
+
+HEIGHT_MAX = 150  # steps into a tree; each takes two or three of the 1,000 calls that Python nests
 
 _TIER = {"tier", "tier.matched"}
 
@@ -69,6 +74,7 @@ class _Checker:
         tiers = tier_rules(self.reader)
         order, later = self._order(dimensions)
         self._tiers_stand_alone(tiers, dimensions, later)
+        self._former_names_are_free()
         rules = Rules(
             dimensions=dimensions,
             order=order,
@@ -79,8 +85,35 @@ class _Checker:
             actions=self._actions(),
             horizon_days=self.reader.resolver.horizon_days,
         )
+        self._is_shallow(rules)
         examples_are_possible(self.reader)
         return rules
+
+    def _is_shallow(self, rules: Rules) -> None:
+        """Refuse what would be walked so deep that Python's stack might not do."""
+        heights: dict[str, int] = {}
+        found: list[tuple[Path, list[Value | Condition]]] = []
+        for index in (*rules.order, *rules.later):
+            dimension = rules.dimensions[index]
+            trees = trees_in(dimension)
+            heights[dimension.name] = 2 + max((height(tree, heights) for tree in trees), default=0)
+            found.append((self._place(dimension.name), trees))
+        for index, tier in enumerate(rules.tiers):
+            found.append(
+                (("tiers", "ladder", index), [each for each in (tier.qualify, tier.keep) if each])
+            )
+        found += [(("policies", policy.name), [policy.condition]) for policy in rules.policies]
+        for action in rules.actions:
+            values = [value for _, value in action.parameters]
+            found.append((("actions", action.name), [action.when, action.condition, *values]))
+        for path, trees in found:
+            if any(height(tree, heights) > HEIGHT_MAX for tree in trees):
+                self.reader.refuse(
+                    path,
+                    "this rests on too long a chain of dimensions, measures or scores",
+                    "let it ask for what they are made of",
+                )
+                return  # what names it is too deep for the same reason
 
     def _is_of_a_size(self) -> None:
         book = self.rulebook
@@ -92,6 +125,37 @@ class _Checker:
                 f"the rulebook has {count} rules; {RULES_MAX} are allowed",
                 "dimensions, tiers, groups, policies, actions, scores and measures count",
             )
+
+    def _former_names_are_free(self) -> None:
+        """Refuse a former name that somebody else bears or had: who had it would be either's."""
+        book = self.rulebook
+        mappings: dict[str, Mapping[str, Named]] = {
+            "dimensions": book.dimensions,
+            "groups": book.groups,
+            "policies": book.policies,
+            "actions": book.actions,
+        }
+        for section, entries in mappings.items():
+            self._are_free([(name, (section, name), each) for name, each in entries.items()])
+        ladder = enumerate(book.tiers.ladder)
+        self._are_free([(each.name, ("tiers", "ladder", i), each) for i, each in ladder])
+        for name, entry in book.dimensions.items():
+            for key in ("levels", "first_match", "all_matches"):
+                cases = enumerate(getattr(entry, key))
+                path = "dimensions", name, key
+                self._are_free([(each.name, (*path, i), each) for i, each in cases])
+
+    def _are_free(self, entries: Sequence[tuple[str, Path, Named]]) -> None:
+        taken = {name: name for name, _, _ in entries}
+        for name, path, entry in entries:
+            for former in entry.was:
+                other = taken.setdefault(former, name)
+                if other != name:
+                    self.reader.refuse(
+                        (*path, "was"),
+                        f"`{former}` is, or was, the name of `{other}` too",
+                        f"leave it out here, or who had `{former}` could be carried over to either",
+                    )
 
     def _own_dimensions(self) -> list[DimensionRules]:
         sections = {"lifecycle": self.rulebook.lifecycle, "rfm": self.rulebook.rfm}

@@ -99,11 +99,15 @@ class Rules:
     horizon_days: float = 0.0  # of churn risk
 
 
+def trees_in(dimension: DimensionRules) -> list[Condition | Value]:
+    """Return every expression of a dimension."""
+    trees = [
+        *(dimension.declared, dimension.only_if, dimension.measure, dimension.value_of),
+        *(dimension.member, *dimension.cases, *(dimension.rfm or ())),
+    ]
+    return [tree for tree in trees if tree is not None]
+
+
 def facts_in(dimension: DimensionRules) -> list[Fact]:
     """Return every fact that a dimension reads."""
-    trees = [
-        *(dimension.only_if, dimension.measure, dimension.value_of, dimension.member),
-        *dimension.cases,
-        *(dimension.rfm or ()),
-    ]
-    return [fact for tree in trees if tree is not None for fact in facts_of(tree)]
+    return [fact for tree in trees_in(dimension) for fact in facts_of(tree)]

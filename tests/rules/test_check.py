@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from models.customer import CustomerState
 from models.errors import BadRulebook
-from rules.book import Book
+from rules.book import NOTHING_GIVEN, Book
 from rules.compiler.compile import compile_book
+from rules.explanation.view import View
 from rules.language.tree import Compare, Constant, Fact
 
 HEAD = """\
@@ -209,6 +211,60 @@ def test_dimensions_that_name_each_other_are_refused() -> None:
 )
 def test_ladders_that_cannot_be(ladder: str, what: str) -> None:
     assert what in refused(HEAD + f"tiers: {{ladder: {ladder}}}")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "tiers: {ladder: [{name: old}, {name: new, was: [old], qualify: orders() > 0}]}",
+        "tiers: {ladder: [{name: a, was: [old]}, {name: b, was: [old], qualify: orders() > 0}]}",
+        "policies: {old: {while: orders() > 0}, new: {was: [old], while: orders() > 1}}",
+        "actions: {new: {was: [old], when: orders() > 1}, old: {when: orders() > 0}}",
+        "groups: {old: {when: orders() > 0}, new: {was: [old], when: orders() > 1}}",
+        (
+            "dimensions: {d: {first_match: [{name: old, when: orders() > 0}, "
+            "{name: new, was: [old], otherwise: true}]}}"
+        ),
+        (
+            "dimensions: {d: {all_matches: [{name: a, was: [old], when: orders() > 0}, "
+            "{name: b, was: [old], when: orders() > 1}]}}"
+        ),
+        (
+            "dimensions: {d: {measure: orders(), levels: [{name: new, was: [old], from: often}, "
+            "{name: old}]}}"
+        ),
+        "dimensions: {old: {value_of: profile.city}, new: {was: [old], value_of: profile.country}}",
+    ],
+)
+def test_a_former_name_that_somebody_else_bears_is_refused(more: str) -> None:
+    # Whoever had it could be carried over to either; which, nobody would have said.
+    section, _ = more.split(":", 1)
+    head = HEAD.split("dimensions:", maxsplit=1)[0] if section == "dimensions" else HEAD
+    tiers = "" if section == "tiers" else TIERS % "orders() > 0"
+    message = refused(head + tiers + more)
+    assert "`old` is, or was, the name of `" in message
+    assert "leave it out here" in message
+
+
+def _chain(links: int) -> str:
+    groups = "".join(f"  g{n}: {{when: group.g{n - 1} == 'out'}}\n" for n in range(1, links))
+    return HEAD + TIERS % "orders() > 0" + "groups:\n  g0: {when: orders() > 0}\n" + groups
+
+
+def test_a_chain_is_as_long_as_can_be_explained() -> None:
+    long = compile_book(_chain(37), "shop.yaml")
+    seen = View(long, CustomerState(), 0, None, NOTHING_GIVEN)
+    assert seen.category("group.g36") == "out"
+    message = refused(_chain(190))
+    assert "this rests on too long a chain of dimensions" in message
+    assert message.count("hint:") == 1
+
+
+def test_two_former_names_may_have_become_one() -> None:
+    ladder = "[{name: base}, {name: good, was: [silver, gold, good], qualify: orders() > 0}]"
+    assert compile_book(HEAD + f"tiers: {{ladder: {ladder}}}", "shop.yaml").tiers[1].was == (
+        *("silver", "gold", "good"),
+    )
 
 
 @pytest.mark.parametrize(
