@@ -161,7 +161,7 @@ def _known() -> str:
 
 
 def _from_csv(path: Path, mapped: Mapped) -> Iterator[SourceEvent | BadLine]:
-    rows = csv.DictReader(_lines(path))
+    rows = csv.DictReader(_lines(path), strict=True)  # an open quote would swallow rows
     try:
         header = rows.fieldnames or ()
         columns = _columns(path, header, mapped)

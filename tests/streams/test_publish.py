@@ -189,6 +189,21 @@ def test_a_cell_without_end_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "error"),
+    [
+        ('"12.50', "unexpected end of data"),
+        ('"12.50" GBP', "',' expected after '\"'"),
+    ],
+)
+def test_an_open_quote_does_not_swallow_the_rows_after_it(
+    tmp_path: Path, cell: str, error: str
+) -> None:
+    file = csv_of(tmp_path / "sales.csv", row(cell), row(), row())
+    with pytest.raises(BadFile, match=f"cannot be read as CSV: {error}. Is a quote left open"):
+        list(read(file))
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("not json", "the line is not JSON: Expecting value at character 1"),
