@@ -65,12 +65,11 @@ def highest(mask: int) -> int:
 class OwnTier:
     """The machine of a customer's own tier: `run` it once, then read where she stands."""
 
-    def __init__(self, scene: Scene, standing: Standing) -> None:
-        concluded = scene.judge.state.concluded
+    def __init__(self, scene: Scene, standing: Standing, tier: int, since: int) -> None:
         self.scene = scene
         self.judge = scene.judge
         self.standing = standing
-        self.tier, self.since = standing.shadow or place(concluded)
+        self.tier, self.since = tier, since
         self.reason: MoveReason | None = None
         self.supersedes: bytes | None = None
         self.rescued = False  # a warning ended well
@@ -166,9 +165,7 @@ class OwnTier:
 
     def _holds_as_of(self, deadline: int) -> bool:
         """Tell whether she stays: held as of the deadline, or qualified with today's windows."""
-        if self.scene.judged.qualified >> self.tier & 1:
-            return True
-        return self.judge.as_of(deadline).holds(self.tier)
+        return self._is_held(self.judge.as_of(deadline))
 
     def _fall(self, reason: MoveReason, judged: Judged) -> None:
         """Lose the tier; in the next one its own minimum stay and grace begin."""
@@ -177,8 +174,11 @@ class OwnTier:
         self.standing.lost = Lost(left, self.since, said_at, b"")
         one_step = self.judge.book.timing.downgrade == "one_step"
         below = left - 1 if one_step else self.judge.best_below(left, judged)
+        if self.judge.book.timing.upgrade == "immediate":
+            # She would rise to it the next time that somebody looks.
+            below = max(below, highest(self.scene.judged.qualified & ((1 << left) - 1)))
         self.tier, self.since = below, said_at
-        if not judged.holds(self.tier):
+        if not self._is_held(judged):
             ends_at = self._deadline(self.tier, said_at)
             if ends_at is None:
                 self._fall(reason, judged)
@@ -207,18 +207,19 @@ class OwnTier:
             self._decide(review)
         elif warned is not None and scene.at >= warned.ends_at:
             self._end_grace()
-        elif warned is not None and warned.review is not None and scene.at >= warned.review:
+        elif warned is not None and warned.review is not None and warned.review <= self._reviewed():
             if self.judge.after(self._reviewed()).holds(self.tier):
                 self._clear()
-        elif not self._decided_late() and review is not None:
-            self._look_ahead(review)
+        else:
+            self._decide_late()
+        self._look_ahead()
 
     def _decide(self, review: int) -> None:
         judged, warned = self.judge.as_of(review), self.standing.warned
         best = highest(judged.qualified)
         if best > self.tier:
             self._rise(best)
-        elif judged.holds(self.tier) or self.scene.judged.qualified >> self.tier & 1:
+        elif self._is_held(judged):
             self._clear()
         elif warned is None or warned.ends_at <= self.scene.at:
             self._fail_review(review, judged)
@@ -232,40 +233,44 @@ class OwnTier:
 
     def _end_grace(self) -> None:
         judged = self.judge.after(self._reviewed())
-        if judged.holds(self.tier):
+        if self._is_held(judged):
             self._clear()
         else:
             self._fall("grace_ended", judged)
-        review = self._next_review()
-        if self.standing.warned is None and review is not None:
-            self._look_ahead(review)
+
+    def _is_held(self, judged: Judged) -> bool:
+        """Tell whether she stays in her tier: held as judged, or qualified with today's windows."""
+        return judged.holds(self.tier) or bool(self.scene.judged.qualified >> self.tier & 1)
 
     def _reviewed(self) -> int:
         """Return the last review."""
         return self.since if self.standing.reviewed_at is None else self.standing.reviewed_at
 
-    def _decided_late(self) -> bool:
-        """Let an event from before the last review decide it again."""
+    def _decide_late(self) -> None:
+        """Let an event from before the last review decide it again, about a tier she had then."""
         scene, reviewed = self.scene, self._reviewed()
         before = None if scene.foreseen is None else scene.foreseen.at_review
         if before is None or scene.event_at is None or scene.event_at >= reviewed:
-            return False
-        if not before.holds(self.tier):
-            return False
+            return
+        if self.since > reviewed or not before.holds(self.tier):
+            return
         judged = self.judge.as_of(reviewed)
-        if judged.holds(self.tier):
-            return False
-        self._fail_review(reviewed, judged)
-        return True
+        if not self._is_held(judged):
+            self._fail_review(reviewed, judged)
 
-    def _look_ahead(self, review: int) -> None:
+    def _look_ahead(self) -> None:
         """In the days before a review that warn of it: set a warning, or clear it."""
+        warned, review = self.standing.warned, self._next_review()
         warn_days = self.judge.book.tiers[self.tier].warn_days
-        if not warn_days or self.scene.at < days_later(self.judge.book.zone, review, -warn_days):
+        if review is None or not warn_days:
+            return
+        if warned is not None and warned.review not in {None, review}:
+            return  # the grace after the review before is not over
+        if self.scene.at < days_later(self.judge.book.zone, review, -warn_days):
             return
         if self.judge.as_of(review).holds(self.tier):
             self._clear()
-        elif self.standing.warned is None:
+        elif warned is None:
             ends_at = self._deadline(self.tier, self.since, review)
             if ends_at is not None:
                 self.standing.warned = Warned(b"", 0, REVIEW, ends_at, review)

@@ -83,60 +83,43 @@ def is_quiet(concluded: Conclusions, qualified: int, held: int) -> bool:
 def settle(scene: Scene) -> Settled:
     """Apply the laws to a customer's standing, in place; the caller notes the tier."""
     concluded = scene.judge.state.concluded
-    tier = concluded.tier
-    if tier is None:
-        brought = concluded.standing
-        if brought is not None and brought.shadow is not None:
-            return _joined_with(scene, brought, *brought.shadow)
-        return _joined(scene, highest(scene.judged.qualified))
+    if concluded.tier is None:
+        return _joined(scene)
     standing = concluded.standing
     if standing is None:
         standing = concluded.standing = Standing()
-    settled = _settled(scene, standing, tier)
-    if standing == _EMPTY:
-        concluded.standing = None
-    return settled
+    return _settled(scene, standing, *place(concluded))
 
 
 _EMPTY = Standing()
 
 
-def _joined(scene: Scene, best: int) -> Settled:
-    """First sight of a customer."""
-    concluded = scene.judge.state.concluded
-    standing = concluded.standing
-    if scene.judge.book.timing.review != "continuous":
-        standing = concluded.standing = standing or Standing()
-        standing.reviewed_at = scene.said_at
-    shown = best if standing is None else _shown(best, standing.override)
-    if standing is not None and shown != best:
-        standing.shadow = (best, scene.said_at)
-    return Settled(shown, scene.said_at, Outcome(move=Move(shown, "joined")))
+def _joined(scene: Scene) -> Settled:
+    """First sight of a customer: where the rules put her, or the tier that a merge brought.
 
-
-def _joined_with(scene: Scene, standing: Standing, tier: int, since: int) -> Settled:
-    """First sight of a customer to whom a merge brought a tier: the laws go on from it."""
+    The laws go on from it: an override may be in force, and a review near.
+    """
     concluded = scene.judge.state.concluded
-    concluded.tier, concluded.tier_since = tier, since
+    standing = concluded.standing or Standing()
+    tier, since = standing.shadow or (highest(scene.judged.qualified), scene.said_at)
+    concluded.standing = standing
     if scene.judge.book.timing.review != "continuous":
         standing.reviewed_at = scene.said_at
-    settled = _settled(scene, standing, tier)
-    if standing == _EMPTY:
-        concluded.standing = None
+    settled = _settled(scene, standing, tier, since)
     told = settled.outcome
     move = (told.move or Move(settled.tier, "joined"))._replace(reason="joined", warned=None)
     return settled._replace(outcome=told._replace(move=move))
 
 
-def _settled(scene: Scene, standing: Standing, tier: int) -> Settled:
-    since = place(scene.judge.state.concluded)[1]
+def _settled(scene: Scene, standing: Standing, tier: int, since: int) -> Settled:
+    """Go on from a visible tier that is hers since an instant."""
     known = visible_warning(standing)
     over: MoveReason | None = None
     if standing.override is not None and _past(standing.override.until, scene.at):
         standing.override, over = None, "override_ended"
     if _past(standing.hold_until, scene.at):
         standing.hold_until, over = None, over or "hold_ended"
-    own = OwnTier(scene, standing)
+    own = OwnTier(scene, standing, *(standing.shadow or (tier, since)))
     own.run()
     standing.shadow = None
     shown = _shown(own.tier, standing.override)
@@ -161,6 +144,8 @@ def _settled(scene: Scene, standing: Standing, tier: int) -> Settled:
             move = move._replace(warned=None)
     elif move is not None and now_known is known:
         move = move._replace(warned=None)
+    if standing == _EMPTY:
+        scene.judge.state.concluded.standing = None
     return Settled(shown, since, _told(cleared, move, warned))
 
 

@@ -19,7 +19,7 @@ from models.decisions import (
     TierChanged,
     TierWarning,
 )
-from models.events import CustomerEvent
+from models.events import CustomerEvent, HoldSet, OverrideCleared, OverrideSet
 from models.fold import fold
 from rules.book import Book, CategoryValue, Given
 from rules.eras import compiled
@@ -31,8 +31,10 @@ from tests.rules.histories import NOW, OLDEST_DAYS, TODAY, ZONE, events
 from tests.rules.whole_books import EVENTS, GIVENS, remembered, texts
 
 BANDS = st.none() | st.integers(0, 2)
-TIERS = st.none() | st.integers(0, 1)
+TIERS = st.none() | st.integers(0, 2)
 _HORIZON_DAYS = 240
+_AFTERWARDS_DAYS = 60
+_LATE_S = 360  # before the end of a day
 _HOURS = (0, 13)  # of a day, at which somebody looks although nothing is due
 
 _packed = msgspec.msgpack.Encoder().encode
@@ -53,6 +55,7 @@ class Pair:
     given: Given
     tier: int | None
     event: CustomerEvent | None
+    decided: tuple[CustomerEvent, ...]  # what people decided about her tier meanwhile
 
     @property
     def book(self) -> Book:
@@ -82,6 +85,7 @@ def pairs(draw: st.DrawFn) -> Pair:
         draw(GIVENS),
         draw(TIERS),
         draw(EVENTS),
+        tuple(draw(decisions())),
     )
 
 
@@ -175,6 +179,51 @@ def due_is_never_late(pair: Pair) -> None:
     assert [said(each) for each in often.said] == [said(each) for each in seldom.said]
 
 
+def looking_is_not_heard(pair: Pair) -> None:
+    """Whoever lives her life under the clock hears the same however often somebody looks."""
+    seldom, often = (lived_through(pair, looks=looks) for looks in (False, True))
+    assert [said(each) for each in often.said] == [said(each) for each in seldom.said]
+
+
+def lived_through(pair: Pair, *, looks: bool) -> Driver:
+    """Return a customer whose events and decisions came one by one; `looks`: daily, late."""
+    began = TODAY - OLDEST_DAYS - 1
+    customer = Driver(pair.text, first_tick=ZONE.start(began))
+    coming = sorted((*pair.history, *pair.decided), key=lambda each: each.occurred_at, reverse=True)
+    for day in range(began, TODAY + _AFTERWARDS_DAYS):
+        while coming and coming[-1].occurred_at < ZONE.start(day + 1) - _LATE_S:
+            event = coming.pop()
+            customer.pass_to(event.occurred_at)
+            customer.take(event)
+        if looks:
+            customer.tick(ZONE.start(day + 1) - _LATE_S)
+            look_now(customer)
+    customer.pass_to(ZONE.start(TODAY + _AFTERWARDS_DAYS))
+    return customer
+
+
+@st.composite
+def decisions(draw: st.DrawFn) -> list[CustomerEvent]:
+    """Draw overrides and holds, and their ends."""
+    found: list[CustomerEvent] = []
+    for number in range(draw(st.integers(0, 3))):
+        at = NOW - DAY_S * draw(st.integers(0, OLDEST_DAYS))
+        head: dict[str, Any] = {"event_id": f"d{number}", "source": "desk", "occurred_at": at}
+        until = draw(st.sampled_from((None, at + 5 * DAY_S, at + 40 * DAY_S)))
+        match draw(st.sampled_from(("override", "override", "cleared", "hold"))):
+            case "override":
+                tier = draw(st.sampled_from(("base", "t0", "t1")))
+                mode = draw(st.sampled_from(("at_least", "exactly")))
+                more = {"override_id": f"o{number}", "tier": tier, "mode": mode, "until": until}
+                found.append(OverrideSet(**head, **more, reason="r", by="b"))
+            case "cleared":
+                found.append(OverrideCleared(**head, override_id=f"o{number - 1}"))
+            case "hold":
+                held_until = at + 9 * DAY_S if until is None else until
+                found.append(HoldSet(**head, until=held_until, reason="r", by="b"))
+    return found
+
+
 def lived(pair: Pair) -> Driver:
     """Return a customer who lived the history before the clock's first tick."""
     customer = Driver(pair.text)
@@ -214,4 +263,5 @@ LAWS = (
     compiled_equals_explained,
     nothing_changes_until_due,
     due_is_never_late,
+    looking_is_not_heard,
 )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.customer import Facts
-from models.events import CustomerEvent, Profile, ScoreSet
+from models.events import Complaint, CustomerEvent, Profile, ScoreSet
 from rules.book import NOTHING_GIVEN
 from rules.explanation.causes import CAUSES_MAX, causes
 from rules.explanation.explain import explain
@@ -82,8 +82,20 @@ def test_a_fact_is_the_same_without_what_did_not_cause_it(
     asked = fact(windowed(text, span))
     found = behind(asked, history)
     assert found == sorted(found, key=lambda each: each.occurred_at)
-    alone = [each for each in history if each in found]
-    assert read(asked, folded(*alone)) == read(asked, folded(*history))
+    known, alone = folded(*history), folded(*(each for each in history if each in found))
+    alone.currency = known.currency  # what she pays in causes nothing: amounts are told in it
+    assert read(asked, alone) == read(asked, known)
+
+
+def test_a_complaint_is_about_money_of_the_currency_that_she_pays_in() -> None:
+    about = Complaint(
+        **head(-3, 1), complaint_id="k", action="opened", type="delivery", amount_minor=2_000,
+        currency="GBP",
+    )  # fmt: skip
+    paid = purchase(-9, 0)
+    amount = fact("complaint_amount(days=30)")
+    assert (read(amount, folded(about)), read(amount, folded(paid, about))) == (0, 2_000)
+    assert behind(amount, [paid, about]) == [about]
 
 
 def test_every_fact_has_causes() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from models.calendar import DAY_S
 from models.decisions import ActionRequested, TierChanged, TierWarning
+from models.events import OverrideSet
 from tests.rules.driving import Driver, activation, at
 
 _HEAD = """
@@ -61,6 +62,22 @@ tiers: {{ladder: [{{name: basic}}]}}
 """
 
 
+WARNED_EARLY = f"""{_HEAD}
+tiers:
+  review: monthly
+  ladder:
+    - {{name: basic}}
+    - {{name: gold, qualify: "orders(days=90) >= one", warn: 40d}}
+"""
+RETURNING = f"""{_HEAD}
+tiers:
+  review: monthly
+  ladder:
+    - {{name: basic}}
+    - {{name: gold, qualify: "days_since_purchase() >= recent", grace: 5d, minimum_stay: 3d}}
+"""
+
+
 def by_orders(review: str) -> str:
     return f"""{_HEAD}
 tiers:
@@ -100,7 +117,14 @@ def lived(rulebook: str, purchases: list[float], days: int, *, looks: bool) -> D
 
 @pytest.mark.parametrize(
     ("rulebook", "purchases"),
-    [(MONTHLY, [0.8, 45.8]), (YEARLY, [22.0, 68.1]), (REPEATED, [0.1])],
+    [
+        (MONTHLY, [0.8, 45.8]),
+        (YEARLY, [22.0, 68.1]),
+        (REPEATED, [0.1]),
+        (WARNED_EARLY, [18.0]),
+        (WARNED_EARLY, [25.0, 64.0]),
+        (RETURNING, [3.0, 69.0]),
+    ],
 )
 def test_who_is_looked_at_daily_hears_the_same(rulebook: str, purchases: list[float]) -> None:
     seldom = lived(rulebook, purchases, 200, looks=False)
@@ -120,3 +144,64 @@ def test_a_rulebook_with_other_reviews_reviews_whom_it_finds(before: str) -> Non
     assert told(customer)[-1] == ("2027-01-01T00:00:00Z", "review", "gold", "basic")
     assert customer.known.due is not None
     assert customer.known.due - at(900) <= 366 * DAY_S
+
+
+def test_the_next_review_is_warned_of_when_one_is_over() -> None:
+    # A warning of 40 days before a review that comes every month begins with the one before.
+    customer = lived(WARNED_EARLY, [18.0], 130, looks=False)
+    assert told(customer)[1:] == [
+        ("2025-01-01T00:00:00Z", "TierWarning"),
+        ("2025-02-01T00:00:00Z", "review", "gold", "basic"),
+    ]
+
+
+def test_who_joins_shortly_before_a_review_is_warned_of_it() -> None:
+    ahead = YEARLY.replace("warn: 20d", "warn: 90d")
+    customer = Driver(ahead, first_tick=at(60))
+    customer.take(customer.purchase(at(60)))
+    assert [each.occurred_at for each in customer.said] == ["2024-12-03T00:00:00Z"] * 2
+    assert isinstance(customer.said[-1], TierWarning)
+    assert customer.said[-1].tier == "silver"
+
+
+def test_an_override_that_ends_soon_is_warned_of_at_first_sight() -> None:
+    customer = Driver(MONTHLY, first_tick=at(0))
+    decided = OverrideSet(
+        event_id="o", source="desk", occurred_at=at(1), override_id="o", tier="gold",
+        mode="exactly", reason="r", by="b", until=at(4),
+    )  # fmt: skip
+    customer.take(decided, at(1))
+    assert [type(each) for each in customer.said] == [TierChanged, TierWarning]
+    customer.pass_to(at(4))
+    assert customer.tiers()[1:] == [("gold", "basic", "override_ended")]
+
+
+def test_a_late_event_costs_no_tier_that_came_after_the_review() -> None:
+    text = f"""{_HEAD}
+tiers:
+  review: yearly
+  ladder:
+    - {{name: basic}}
+    - {{name: gold, qualify: "orders() >= two", keep: "days_since_purchase() >= recent"}}
+"""
+    customer = Driver(text, first_tick=at(0))
+    customer.take(customer.purchase(at(7)), at(7))
+    customer.pass_to(at(10))
+    customer.take(customer.purchase(at(5)), at(10))
+    assert customer.tiers() == [(None, "basic", "joined"), ("basic", "gold", "qualified")]
+
+
+def test_a_late_event_costs_no_tier_that_she_qualifies_for_today() -> None:
+    text = f"""{_HEAD}
+tiers:
+  review: monthly
+  downgrade: to_qualified
+  ladder:
+    - {{name: basic}}
+    - {{name: gold, qualify: "complaints(days=10) == 0"}}
+"""
+    customer = Driver(text, first_tick=at(0))
+    customer.take(customer.purchase(at(2)), at(2))
+    customer.pass_to(at(97))  # a review was held on day 89
+    customer.take(customer.complaint(at(85)), at(97))
+    assert customer.tiers() == [(None, "gold", "joined")]

@@ -164,18 +164,33 @@ _MEASURES = (
 
 def _tiers(draw: st.DrawFn, before: st.SearchStrategy[str]) -> dict[str, Any]:
     """Draw a ladder, and how customers move on it."""
-    tier = {"name": "t0", "qualify": draw(before), "grace": "20d"}
-    if draw(st.booleans()):
-        tier["keep"] = draw(before)
-    if draw(st.booleans()):
-        tier["minimum_stay"] = "45d"
-    reviews = ("continuous", "continuous", "monthly", "anniversary of joining")
-    timing = {"review": draw(st.sampled_from(reviews))}
-    if timing["review"] != "continuous" and draw(st.booleans()):
-        timing["upgrade"], tier["warn"] = "review", "10d"
+    reviews = st.sampled_from(
+        (
+            *("continuous", "continuous", "monthly", "quarterly", "yearly"),
+            *("anniversary of joining", "anniversary of the tier"),
+        )
+    )
+    timing: dict[str, Any] = {"review": draw(reviews)}
+    is_reviewed = timing["review"] != "continuous"
+    if is_reviewed and draw(st.booleans()):
+        timing["upgrade"] = "review"
     timing["downgrade"] = draw(st.sampled_from(("one_step", "to_qualified")))
     timing["refund"] = draw(st.sampled_from(("immediate", "grace")))
-    return timing | {"ladder": [{"name": "base"}, tier]}
+    steps = [_step(draw, f"t{index}", before, is_reviewed=is_reviewed) for index in range(2)]
+    return timing | {"ladder": [{"name": "base"}, *steps]}
+
+
+def _step(
+    draw: st.DrawFn, name: str, before: st.SearchStrategy[str], *, is_reviewed: bool
+) -> dict[str, Any]:
+    step = {"name": name, "qualify": draw(before), "grace": draw(st.sampled_from(("1d", "20d")))}
+    if draw(st.booleans()):
+        step["keep"] = draw(before)
+    if draw(st.booleans()):
+        step["minimum_stay"] = "45d"
+    if is_reviewed and draw(st.booleans()):
+        step["warn"] = draw(st.sampled_from(("5d", "40d")))  # also longer than a month
+    return step
 
 
 def _only_if(draw: st.DrawFn, plain: st.SearchStrategy[str]) -> dict[str, str]:
@@ -231,7 +246,7 @@ def remembered(draw: st.DrawFn) -> CustomerState:
         if value is not None:
             state.facts.profile[name] = (NOW, value)
     concluded = state.concluded
-    concluded.tier = draw(st.sampled_from((None, 0, 1)))
+    concluded.tier = draw(st.sampled_from((None, 0, 1, 2)))
     concluded.band = draw(st.sampled_from((None, 0, 1, 2)))
     concluded.categories = draw(st.just([]) | _CATEGORIES)
     return state
