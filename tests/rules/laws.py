@@ -214,7 +214,12 @@ def decisions(draw: st.DrawFn) -> list[CustomerEvent]:
             case "override":
                 tier = draw(st.sampled_from(("base", "t0", "t1")))
                 mode = draw(st.sampled_from(("at_least", "exactly")))
-                more = {"override_id": f"o{number}", "tier": tier, "mode": mode, "until": until}
+                more: dict[str, Any] = {
+                    "override_id": f"o{number}",
+                    "tier": tier,
+                    "mode": mode,
+                    "until": until,
+                }
                 found.append(OverrideSet(**head, **more, reason="r", by="b"))
             case "cleared":
                 found.append(OverrideCleared(**head, override_id=f"o{number - 1}"))
