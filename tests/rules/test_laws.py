@@ -52,7 +52,7 @@ _TOLD_ONLY = {"label", "was", "include", "examples"}  # they change no conclusio
 _RESULTS = {"tier", "tier.matched", "churn.band", "lifecycle", "rfm.segment", "group.some"}
 
 
-@settings(max_examples=15, suppress_health_check=_SLOW)
+@settings(max_examples=8, suppress_health_check=_SLOW)
 @given(pairs())
 def test_the_laws_hold(pair: Pair) -> None:
     _hold(pair)
@@ -60,7 +60,7 @@ def test_the_laws_hold(pair: Pair) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-@settings(max_examples=200, suppress_health_check=_SLOW)
+@settings(max_examples=120, suppress_health_check=_SLOW)
 @given(pairs())
 def test_the_laws_hold_at_length(pair: Pair) -> None:
     """Of as many pairs as are wished: `python3 deploy/dev.py laws --pairs 10000`."""
