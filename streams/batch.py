@@ -86,11 +86,7 @@ class Batch:
 class _Run:
     """One attempt at a batch; the states it decodes are its own and may be changed in place."""
 
-    def __init__(
-        self,
-        batch: Batch,
-        loaded: Mapping[bytes, bytes | None],
-    ) -> None:
+    def __init__(self, batch: Batch, loaded: Mapping[bytes, bytes | None]) -> None:
         self.batch = batch
         self.loaded = loaded
         self.packed: dict[bytes, bytes] = {}
@@ -140,6 +136,8 @@ class _Run:
         era, due = state.era, state.due
         try:
             self.reducer.fire_due(customer.decode(), state, now, decisions)
+        except MemoryError:
+            raise  # of this worker, not of the rules
         except Exception as error:
             raise Halt(
                 f"{type(error).__name__} while concluding customer {customer.decode()!r}, to whom "

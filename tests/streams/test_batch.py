@@ -201,6 +201,21 @@ def test_a_timer_that_fails_halts_its_partition(monkeypatch: pytest.MonkeyPatch)
         batch.compute({b"anna": told.fields[keys.customer_field(b"anna")]})
 
 
+@pytest.mark.parametrize("method", ["reduce", "fire_due"])
+def test_a_worker_without_memory_blames_nobody(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    told = computed(TICK, BOOK, record(2, b"anna", purchase(1)))
+    monkeypatch.setattr(Reducer, method, fail)
+    again = record(3, b"anna", purchase(2))
+    batch = Batch("test", 0, 1, told.ledger, [again], 4, [b"anna"])
+    with pytest.raises(MemoryError):  # another worker, or this one later, goes on from here
+        batch.compute({b"anna": told.fields[keys.customer_field(b"anna")]})
+
+
 def test_eras_wait_until_those_before_are_done_with() -> None:
     eras = [
         record(2 + i, None, events.encode(activation(1 + i, book(1 + i)))) for i in range(ERAS_MAX)
