@@ -11,6 +11,9 @@ by the outputs, since each names the revision of its customer's state:
   what stands open there belongs to it, so it was committed.
 * Else nobody has seen anything of it, and nobody will miss it: it is aborted, and concluded again.
 
+What may stand open in the changelog, too, is the position that an end like this one wrote again,
+when brokers forgot the markers of that end: it tells nothing, and what was to be ended goes on.
+
 So an output is there once: neither lost beside a state that has it behind it, nor repeated after
 one that has not. Of what stands open only where it went to other customers, in the log, nothing is
 known: it is committed, and if it comes twice, who receives it knows the event.
@@ -25,6 +28,7 @@ import msgspec
 
 from models.customer import unpack
 from streams.errors import Doubt
+from streams.ledger import Position
 from streams.log.port import Append, Entry, Log, Place, Record
 from streams.outputs import DEAD_OFFSET
 from streams.protocol import Held, checked
@@ -64,12 +68,23 @@ class Forgotten:
             if opened[0].offset != end:
                 message = "the changelog's end was not the newest one"
                 raise Doubt(message)
-            await writer.end_open(committed=concluded or await self._is_seen(others))
+            if self._is_repeated(opened[0]):
+                committed = concluded is not False
+            else:
+                committed = concluded or await self._is_seen(others)
+            await writer.end_open(committed=committed)
             return
         # Written again: it changes nothing, and where it comes next nobody else has moved on.
         position = Entry(keys.POSITION, msgspec.json.encode(self.held.ledger.position))
         append = Append(*changelog, [position])
         await writer.end_open([append], first=end, committed=concluded is not False)
+
+    def _is_repeated(self, record: Record) -> bool:
+        """Tell whether a record is the position that the changelog ends with, once more."""
+        if record.key != keys.POSITION or record.value is None:
+            return False
+        position = msgspec.json.decode(record.value, type=Position)
+        return position == self.held.ledger.position
 
     async def _is_seen(self, places: Sequence[Place]) -> bool:
         """Tell whether one of the places shows something that the changelog does not have yet."""

@@ -22,6 +22,7 @@ from aiokafka.errors import (
     TopicAlreadyExistsError,
     for_code,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.errors import Halt, Unavailable
 from streams.settings import Settings
@@ -268,16 +269,23 @@ async def _counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
 
 
 async def _known(admin: AIOKafkaAdminClient, names: set[str]) -> None:
-    """Wait until the brokers tell of topics that were made just now."""
+    """Wait until every broker tells of topics that were made just now: who asks next asks any."""
     try:
         async with asyncio.timeout(_KNOWN_S_MAX):
-            while not names <= (await _counts(admin)).keys():  # noqa: ASYNC110  other processes
-                await asyncio.sleep(_KNOWN_POLL_S)
+            for broker in (await admin.describe_cluster())["brokers"]:
+                while not names <= await _names(admin, broker["node_id"]):  # noqa: ASYNC110  others
+                    await asyncio.sleep(_KNOWN_POLL_S)
     except TimeoutError as error:
         raise Unavailable(
             f"topics were made, but the brokers do not tell of them after {_KNOWN_S_MAX:g} s. "
             "Look again with `tierstream topics check`"
         ) from error
+
+
+async def _names(admin: AIOKafkaAdminClient, broker: int) -> set[str]:
+    """Return the names of all topics that one broker knows."""
+    response = await admin._send_request_to_node(broker, MetadataRequest(None))  # noqa: SLF001
+    return {each["topic"] for each in response.to_object()["topics"]}
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:

@@ -53,7 +53,7 @@ def letter(of: int) -> Record:
     return Record(0, 0, None, b"nonsense", (("dlq.offset", b"%d" % of),))
 
 
-OPEN = {CHANGELOG: [Record(END, 0, keys.POSITION, b"{}")]}
+OPEN = {CHANGELOG: [Record(END, 0, keys.POSITION, msgspec.json.encode(START))]}
 
 
 async def ended(places: Places) -> AsyncMock:
@@ -108,6 +108,23 @@ async def test_of_a_changelog_that_is_open_outputs_tell(
     readable: dict[Place, list[Record]], opened: dict[Place, list[Record]], *, committed: bool
 ) -> None:
     end_open = await ended(Places(readable, {**OPEN, **opened}))
+    assert end_open.await_args_list == [call(committed=committed)]
+
+
+@pytest.mark.parametrize(
+    ("opened", "committed"),
+    [
+        ({}, True),  # what it was to end stands open in the log alone, perhaps
+        ({OUTPUTS: [output(REVISION)]}, True),
+        ({OUTPUTS: [output(REVISION + 1)]}, False),
+    ],
+)
+async def test_an_end_that_brokers_forgot_is_taken_up_again(
+    opened: dict[Place, list[Record]], *, committed: bool
+) -> None:
+    position = msgspec.json.encode(msgspec.structs.replace(START, next=TAKEN))
+    repeated = Record(END, 0, keys.POSITION, position)
+    end_open = await ended(Places(opened={CHANGELOG: [repeated], **opened}))
     assert end_open.await_args_list == [call(committed=committed)]
 
 

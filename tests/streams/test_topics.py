@@ -1,10 +1,15 @@
 """The catalogue of topics, and what is found where a topic is not as it must be."""
 
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from streams import topics
 from streams.settings import Settings
 from streams.settings import Topic as TopicSettings
-from streams.topics import LOG, SOURCES, STATE, Catalogue, Topic, differences
+from streams.topics import LOG, SOURCES, STATE, Catalogue, Topic, create, differences
 
 CATALOGUE = Catalogue.of(Settings(partitions=8, topic=TopicSettings(prefix="shop.")))
 
@@ -76,3 +81,40 @@ def test_a_missing_configuration_entry_is_a_finding() -> None:
     config = dict(topic(LOG).config)
     del config["message.timestamp.type"]
     assert len(differences(topic(LOG), 8, config)) == 1
+
+
+class _Brokers:
+    """Two brokers, of which the second learns late what the controller made."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.asked: Counter[int] = Counter()
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def list_topics(self) -> list[str]:
+        return []
+
+    async def describe_cluster(self) -> dict[str, Any]:
+        return {"brokers": [{"node_id": 1}, {"node_id": 2}]}
+
+    async def create_topics(self, asked_for: list[Any]) -> SimpleNamespace:
+        self.made = [each.name for each in asked_for]
+        return SimpleNamespace(topic_errors=[(name, 0, None) for name in self.made])
+
+    async def _send_request_to_node(self, broker: int, _: object) -> SimpleNamespace:
+        self.asked[broker] += 1
+        known = self.made if broker == 1 or self.asked[broker] > 2 else []
+        told = {"topics": [{"topic": name} for name in known]}
+        return SimpleNamespace(to_object=lambda: told)
+
+
+async def test_topics_are_made_once_every_broker_tells_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    brokers = _Brokers()
+    monkeypatch.setattr(topics, "AIOKafkaAdminClient", lambda **_: brokers)
+    assert len(await create(Settings())) == len(Catalogue.of(Settings()).topics())
+    assert brokers.asked == {1: 1, 2: 3}
