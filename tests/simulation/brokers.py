@@ -101,6 +101,7 @@ class Brokers:
         self.forgotten: defaultdict[str, list[Part]] = defaultdict(list)
         """What will get no marker by itself, though it was decided, by its writer's name."""
         self.forgets_in = 0  # so many commits later; 0: not by itself
+        self.forgets_ends = 0.05  # how often they forget markers of an end, too
 
     def stored(self, topic: str, partition: int) -> Stored:
         """Return a partition of a topic, which exists as soon as it is named."""
@@ -169,7 +170,7 @@ class Brokers:
         name = writer[0]
         transaction = self.under_way.pop(writer, Transaction())
         self.forgotten[name] += transaction.parts
-        crash = self.chance.strikes("marker of an end forgotten", 0.05)
+        crash = self.chance.strikes("marker of an end forgotten", self.forgets_ends)
         for place in places:
             if not crash or self.chance.random.random() < 0.5:
                 self._write_marker(name, self.stored(*place), committed=committed)

@@ -77,6 +77,16 @@ def test_a_guard_of_what_is_sent_on(name: str, monkeypatch: pytest.MonkeyPatch) 
     assert failing_seed(_forgetting) is not None
 
 
+def test_an_end_that_was_forgotten_itself_is_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(world: World) -> None:
+        world.forgetting, world.brokers.forgets_ends = 0.6, 0.5
+
+    repeated = "self._is_repeated(opened[0])"
+    take_away(monkeypatch, Guard([Forgotten], "end", repeated, "False"))
+    monkeypatch.setattr(history, "_DECIDED", 0.4)
+    assert failing_seed(change, 500) is not None
+
+
 def test_a_store_that_reflects_what_was_aborted_is_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
     def change(world: World) -> None:
         world.forgetting, world.misfortune, world.zombies = 0.8, 0.02, 0.6
