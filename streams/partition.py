@@ -39,6 +39,7 @@ from streams.errors import Doubt, Fenced, Halt, Rejected, Unavailable
 from streams.ledger import Position
 from streams.log.port import Append, Entry, Log, Record
 from streams.protocol import (
+    LOG_ENDS,
     Ended,
     Held,
     Membership,
@@ -89,7 +90,7 @@ class Partition:
         self._held: Held | None = None
         self._pace = Pace()
         self._spoilt = False
-        self._ended = False
+        self._ended = 0
 
     @property
     def position(self) -> Position | None:
@@ -145,9 +146,9 @@ class Partition:
             held, restored, wiped = await attempt.run()
         except Doubt as error:
             self._spoilt = self._spoilt or isinstance(error, Spoilt)
-            self._ended = isinstance(error, Ended)
+            self._ended = self._ended + 1 if isinstance(error, Ended) else 0
             raise
-        self._held, self._spoilt, self._ended = held, False, False
+        self._held, self._spoilt, self._ended = held, False, 0
         seconds = self._clock.monotonic() - began
         self._observer.taken_over(self.number, seconds, restored, wiped=wiped)
 
@@ -169,8 +170,7 @@ class Partition:
         held = self._holding()
         if before > held.ledger.position.next:
             await self.drop()
-            message = f"a gap: fetched from {before}, expected {held.ledger.position.next}"
-            raise Doubt(message)
+            raise Doubt(f"a gap: fetched from {before}, expected {held.ledger.position.next}")
         waiting = [r for r in records if r.offset >= held.ledger.position.next]
         while held.ledger.position.next < after:
             chunk = waiting[: self._pace.of(self._settings.batch_max)]
@@ -196,18 +196,20 @@ class Partition:
     async def _see_to_readers(self, held: Held) -> None:
         """Step 12: make what was committed visible where it is not, until it is.
 
-        In the log others may have something open too, so that is asked about only once.
+        In the log others may have something open too, so that is asked about only a few times.
         """
+        ends = 0
         while held.unseen and await self._log.is_open(held.unseen):
-            held.unseen = own_places(self._settings, self.number)
+            ends += 1
+            if ends >= LOG_ENDS:
+                held.unseen = own_places(self._settings, self.number)
             held.append_at = None  # the changelog has one marker more now, or only one at last
             await held.writer.end_open(committed=True)
         held.unseen = ()
 
     def _holding(self) -> Held:
         if self._held is None:
-            message = "the partition is not taken over"
-            raise Doubt(message)
+            raise Doubt("the partition is not taken over")
         return self._held
 
     async def _batch(self, held: Held, records: Sequence[Record], after: int) -> int:
@@ -221,9 +223,8 @@ class Partition:
             await self._give_up(error)
             raise
         self._pace.faster()
-        seconds = self._clock.monotonic() - began
         outputs = {topic: len(entries) for topic, entries in result.published.items()}
-        self._observer.batch(self.number, result.taken, seconds, outputs)
+        self._observer.batch(self.number, result.taken, self._clock.monotonic() - began, outputs)
         self._observer.published(result.published)
         if result.reasons:
             self._observer.dead_letters(self.number, result.reasons)
@@ -315,6 +316,5 @@ class Partition:
         held.unseen = [*own_places(self._settings, self.number), *sent_to]
         step = Step(last + 1, self._clock.now(), held.origin, result.fields, result.dues)
         if not await self._store.apply(self.number, held.owner, held.applied, step):
-            message = "the store has a newer owner, or lost what was written"
-            raise Fenced(message)
+            raise Fenced("the store has a newer owner, or lost what was written")
         held.applied, held.ledger = last + 1, result.ledger

@@ -16,6 +16,10 @@ from streams.log.port import Entry, Place, Writer
 from streams.store.port import START, Cursor, View
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, OUTPUTS, STATE, TIER_CURRENT
 
+LOG_ENDS = 3
+"""How often what stands open in the log is ended before it is taken for somebody else's: others may
+have something under way there, which cannot be told apart, and an end may be forgotten, too."""
+
 _SHARE_MIN = 1 / 64
 
 

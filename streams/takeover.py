@@ -19,6 +19,7 @@ from streams.forgotten import Forgotten
 from streams.ledger import START, Ledger, Position
 from streams.log.port import Append, Bounds, Entry, Log, Place, Record, Writer
 from streams.protocol import (
+    LOG_ENDS,
     Ended,
     Held,
     Membership,
@@ -51,7 +52,7 @@ head = msgspec.msgpack.Decoder(Head).decode
 class TakeOver:
     """One attempt to own a partition.
 
-    `wipe`: do not trust what the store holds. `ended`: the attempt before ended what stood open.
+    `wipe`: do not trust what the store holds. `ended`: so many attempts before ended something.
     """
 
     number: int
@@ -63,7 +64,7 @@ class TakeOver:
     draw: Callable[[], str]
     pace: Pace
     wipe: bool = False
-    ended: bool = False
+    ended: int = 0
 
     async def run(self) -> tuple[Held, int, bool]:
         """Return what is held now, how many records were restored, and whether all was wiped.
@@ -167,9 +168,10 @@ class TakeOver:
     async def _end_open(self, held: Held) -> None:
         """End what brokers forgot to (see `forgotten`), and begin once more.
 
-        In the log something may also stand open of others, so that is asked about only once.
+        In the log something may stand open of others, too, so that is asked about a few times.
         """
-        if await self.log.is_open(self._own if self.ended else [*self._own, *self._shared]):
+        shared = self._shared if self.ended < LOG_ENDS else []
+        if await self.log.is_open([*self._own, *shared]):
             await Forgotten(self.log, self.store, self.number, self._own, held).end()
             raise Ended
 
