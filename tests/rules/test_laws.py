@@ -77,7 +77,7 @@ def _hold(pair: Pair) -> None:
 def test_generated_rulebooks_use_every_construct() -> None:
     missing = _constructs()
 
-    @settings(max_examples=250, database=None, derandomize=True, suppress_health_check=_SLOW)
+    @settings(max_examples=400, database=None, derandomize=True, suppress_health_check=_SLOW)
     @given(texts())
     def gather(text: str) -> None:
         missing.difference_update(_keys(yaml.safe_load(text)))

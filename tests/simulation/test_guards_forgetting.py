@@ -21,9 +21,6 @@ FORGETFUL = {
     "readers see what was committed before more is sent": Guard(
         [Partition], "_batch", "await self._see_to_readers(held)", "pass"
     ),
-    "what was made visible is looked at again": Guard(
-        [Partition], "_see_to_readers", "await held.writer.end_open(committed=True)", SEEN_ONCE
-    ),
     "what brokers forgot to end is ended": Guard(
         [TakeOver], "_end_open", "await self.log", "0 and self.log"
     ),
@@ -51,6 +48,7 @@ FORGETFUL = {
 RARE = {
     "what stands open is ended on condition of the changelog's end": 3_700,
     "what was sent on and forgotten is ended": 1_800,
+    "an end that was forgotten itself is taken up": 1_000,
 }
 """What one seed in a thousand needs: from where on there is one."""
 
@@ -78,14 +76,24 @@ def test_a_guard_of_what_is_sent_on(name: str, monkeypatch: pytest.MonkeyPatch) 
     assert failing_seed(_forgetting, RARE.get(name, 0)) is not None
 
 
-def test_an_end_that_was_forgotten_itself_is_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+ENDS = {
+    "what was made visible is looked at again": Guard(
+        [Partition], "_see_to_readers", "await held.writer.end_open(committed=True)", SEEN_ONCE
+    ),
+    "an end that was forgotten itself is taken up": Guard(
+        [Forgotten], "end", "self._is_repeated(opened[0])", "False"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_guard_against_forgotten_ends(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def change(world: World) -> None:
         world.forgetting, world.brokers.forgets_ends = 0.6, 0.5
 
-    repeated = "self._is_repeated(opened[0])"
-    take_away(monkeypatch, Guard([Forgotten], "end", repeated, "False"))
+    take_away(monkeypatch, ENDS[name])
     monkeypatch.setattr(history, "_DECIDED", 0.4)
-    assert failing_seed(change, 1_000) is not None
+    assert failing_seed(change, RARE.get(name, 0)) is not None
 
 
 def test_a_store_that_reflects_what_was_aborted_is_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,4 +102,4 @@ def test_a_store_that_reflects_what_was_aborted_is_wiped(monkeypatch: pytest.Mon
 
     past = "await self._is_past(topic, before.applied - 1)"
     take_away(monkeypatch, Guard([TakeOver], "_restore", past, "True"))
-    assert failing_seed(change) is not None
+    assert failing_seed(change, 3_500) is not None  # one seed in three thousand needs it
