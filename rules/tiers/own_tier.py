@@ -124,7 +124,7 @@ class OwnTier:
         """L2 and L4, judged continuously."""
         scene, warned = self.scene, self.standing.warned
         if warned is not None and scene.at >= warned.ends_at:
-            if self._holds_as_of(warned.ends_at):
+            if self._is_held(self.judge.as_of(warned.ends_at)):
                 self._clear()
             else:
                 self._fall("grace_ended", judged)
@@ -162,10 +162,6 @@ class OwnTier:
         zone, grace = self.judge.book.zone, self.judge.book.tiers[self.tier].grace_days
         until = min(warned.ends_at, days_later(zone, self.scene.at, grace))
         return until <= self.scene.at or self.judge.as_of(until).holds(self.tier)
-
-    def _holds_as_of(self, deadline: int) -> bool:
-        """Tell whether she stays: held as of the deadline, or qualified with today's windows."""
-        return self._is_held(self.judge.as_of(deadline))
 
     def _fall(self, reason: MoveReason, judged: Judged) -> None:
         """Lose the tier; in the next one its own minimum stay and grace begin."""
