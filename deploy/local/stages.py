@@ -15,6 +15,10 @@ _PYTHON = sys.executable
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
 _PYTEST = (_PYTHON, "-m", "pytest", "-q")
 _STOP_S = 20.0
+_LOOK_S = 0.5
+"""How soon a signal is noticed that comes just before we wait: a wait without end never ends by it,
+since Python acts on signals between steps of its main thread only.
+"""
 _PARALLEL = 2
 """Of the checks; the type checker and the tests take the time, and each keeps one core busy."""
 
@@ -92,13 +96,16 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 def _run(stage: Stage, *, show_live: bool) -> tuple[Outcome, str]:
     started_s = time.monotonic()
-    printed = []
+    printed: list[str] = []
     with _child(stage) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            printed.append(line)
-            if show_live:
-                print(line, end="", flush=True)
+        reader = threading.Thread(
+            target=_read, args=(child, printed), kwargs={"show_live": show_live}, daemon=True
+        )
+        reader.start()
+        while reader.is_alive():
+            reader.join(_LOOK_S)
+            if time.monotonic() - started_s > stage.limit_s:
+                child.kill()
     seconds = time.monotonic() - started_s
     said = [line.strip() for line in printed if line.strip()]
     last_line = said[-1] if said else "printed nothing"
@@ -107,9 +114,17 @@ def _run(stage: Stage, *, show_live: bool) -> tuple[Outcome, str]:
     return Outcome(stage, child.returncode == 0, seconds, last_line), "".join(printed)
 
 
+def _read(child: subprocess.Popen[str], printed: list[str], *, show_live: bool) -> None:
+    assert child.stdout is not None
+    for line in child.stdout:
+        printed.append(line)
+        if show_live:
+            print(line, end="", flush=True)
+
+
 @contextmanager
 def _child(stage: Stage) -> Iterator[subprocess.Popen[str]]:
-    """The stage's program: killed at its limit, and stopped when we are.
+    """The stage's program, stopped when we are.
 
     Ctrl-C reaches it directly, SIGTERM through us; either way it has time to stop its services.
     """
@@ -121,8 +136,6 @@ def _child(stage: Stage) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as child:
-        limit = threading.Timer(stage.limit_s, child.kill)
-        limit.start()
         try:
             yield child
             child.wait()
@@ -130,7 +143,6 @@ def _child(stage: Stage) -> Iterator[subprocess.Popen[str]]:
             _await_end(child)
             raise
         finally:
-            limit.cancel()
             if child.poll() is None:
                 child.terminate()
                 _await_end(child)

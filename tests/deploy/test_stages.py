@@ -52,25 +52,42 @@ def test_the_summary_ends_with_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
     assert count == "stages: 1 passed, 1 failed"
 
 
-def test_a_stage_has_time_to_stop_its_services_when_we_are_told_to_stop(tmp_path: Path) -> None:
-    left = tmp_path / "left in good order"
+TOLD_FROM_OUTSIDE = ""
+TOLD_BEFORE_IT_WAITS = (
+    "import os, signal, threading, time\n"
+    "def tell():\n"
+    "    while not os.path.exists(sys.argv[2]): time.sleep(0.05)\n"
+    "    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)\n"
+    "threading.Thread(target=tell).start()\n"
+)
+"""To a thread of its own: the main thread waits and is not woken, as when a signal comes before."""
+
+
+@pytest.mark.parametrize("told", [TOLD_FROM_OUTSIDE, TOLD_BEFORE_IT_WAITS])
+def test_a_stage_has_time_to_stop_its_services_when_we_are_told_to_stop(
+    tmp_path: Path, told: str
+) -> None:
+    begun, left = tmp_path / "begun", tmp_path / "left in good order"
     tests = tmp_path / "tests.py"
     tests.write_text(
         "import pathlib, signal, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
-        "try:\n    print('begun', flush=True); time.sleep(30)\n"
+        "try:\n"
+        f"    print('begun', flush=True); pathlib.Path({str(begun)!r}).touch(); time.sleep(30)\n"
         f"finally:\n    time.sleep(0.2); pathlib.Path({str(left)!r}).touch()\n"
     )
     program = (
         "import sys; from deploy.local import stages; from deploy.local.processes import *\n"
-        "stages.TESTS = (stages.Stage('slow', (sys.executable, sys.argv[1]), 30),)\n"
+        f"{told}"
+        "stages.TESTS = (stages.Stage('slow', (sys.executable, sys.argv[1]), 20),)\n"
         "with orderly_exit(): stages.run_tests()"
     )
-    command = [sys.executable, "-c", program, str(tests)]
+    command = [sys.executable, "-c", program, str(tests), str(begun)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as door:
         assert door.stdout is not None
         while "begun" not in door.stdout.readline():
             pass
-        door.terminate()
+        if told is TOLD_FROM_OUTSIDE:
+            door.terminate()
     assert door.returncode == 128 + signal.SIGTERM
     assert left.exists()
