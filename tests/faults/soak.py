@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from itertools import groupby
+from math import sqrt
 from operator import itemgetter
 from statistics import linear_regression, mean
 from time import monotonic
@@ -34,6 +35,7 @@ _MINUTE_S, _HOUR_S = 60.0, 3_600.0
 _SAMPLE_EVERY_S = 2.0
 _FLOOR_S = 2 * TIDY_EVERY_S
 _WARM_UP_SHARE = 1 / 3
+_PARAMETERS = 2  # of a line; an error is told by what it leaves beside it
 _GENTLE = (
     rebalance,
     kill_broker,
@@ -68,22 +70,28 @@ async def soak(scene: Scene, times: int) -> None:
     for role in (Role.CUSTOMERS, Role.INGRESS):
         longest = max((series for (of, _), series in samples.items() if of is role), key=len)
         scene.figures[f"{role}_memory_mb"] = round(longest[-1][1] / 1e6, 1)
-        scene.figures[f"{role}_growth_percent_h"] = round(100 * growth(longest), 2)
+        share, error = growth(longest)
+        scene.figures[f"{role}_growth_percent_h"] = round(100 * share, 2)
+        scene.figures[f"{role}_growth_error_percent_h"] = round(100 * error, 2)
 
 
-def growth(samples: Sequence[tuple[float, int]]) -> float:
-    """Return by which share memory grows in an hour, by the line through what follows warm-up.
+def growth(samples: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """Return by which share memory grows in an hour, and the standard error of that.
 
-    `samples`: seconds and bytes, in order. Of every two minutes the least counts: what is kept,
-    beside which bursts are larger than any growth that could be seen in half an hour.
+    By the least-squares line through what follows warm-up. `samples`: seconds and bytes, in order.
+    Of every two minutes the least counts: what is kept, beside which bursts are larger than any
+    growth that could be seen in half an hour.
     """
     warm = samples[int(len(samples) * _WARM_UP_SHARE) :]
     by_span = groupby(warm, key=lambda sample: int(sample[0] / _FLOOR_S))
     floors = [min(span, key=itemgetter(1)) for _, span in by_span]
-    times, sizes = zip(*(floors if len(floors) > 1 else warm), strict=True)
-    slope, _ = linear_regression(times, sizes)
-    share: float = slope * _HOUR_S / mean(sizes)
-    return share
+    times, sizes = zip(*(floors if len(floors) > _PARAMETERS else warm), strict=True)
+    slope, begin = linear_regression(times, sizes)
+    beside = sum((size - begin - slope * at) ** 2 for at, size in zip(times, sizes, strict=True))
+    spread = sum((at - mean(times)) ** 2 for at in times)
+    error = sqrt(beside / (len(times) - _PARAMETERS) / spread)
+    an_hour = _HOUR_S / mean(sizes)
+    return slope * an_hour, error * an_hour
 
 
 async def _watched(workers: Sequence[Worker], samples: _Samples) -> None:

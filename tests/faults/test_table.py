@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import chain
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -58,15 +59,28 @@ def test_the_pulse_notes_how_long_each_partition_stood_still() -> None:
 
 def test_what_a_burst_takes_and_gives_back_is_no_growth() -> None:
     samples = [(2.0 * n, 1_000 + (500 if n % 60 > 30 else 0) + n % 7) for n in range(900)]
-    assert abs(growth(samples)) < 0.01
+    assert abs(growth(samples)[0]) < 0.01
     grown = [(at, size + int(at) // 10) for at, size in samples]
-    assert growth(grown) == pytest.approx(HOUR_S / 10 / 1_120, rel=0.02)
+    assert growth(grown)[0] == pytest.approx(HOUR_S / 10 / 1_120, rel=0.02)
 
 
 def test_growth_is_that_of_the_line_after_warm_up() -> None:
     warming = [(float(n), 10 * n) for n in range(600)]
     warm = [(float(n), 10_000 + (n - 1_200)) for n in range(600, 1_801)]
-    assert growth(warming + warm) == pytest.approx(HOUR_S / 10_000, rel=0.01)
+    share, error = growth(warming + warm)
+    assert share == pytest.approx(HOUR_S / 10_000, rel=0.01)
+    assert error < 1e-6
+
+
+def test_growth_tells_by_how_much_it_may_be_wrong() -> None:
+    """The errors of a line of known scatter: 95 of 100 lie within twice what is told."""
+    chance = Random(20261123)
+    within = 0
+    for _ in range(200):
+        floors = [(120.0 * n, 1_000_000 + round(chance.gauss(0, 10_000))) for n in range(45)]
+        share, error = growth(floors)
+        within += abs(share) < 2 * error
+    assert 180 <= within < 200
 
 
 def test_the_logs_of_a_run_that_failed_outlive_it(
