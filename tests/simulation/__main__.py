@@ -18,6 +18,7 @@ from tests.simulation.reach import lines_run, lines_to_run, texts
 from tests.simulation.run import Verdict, run
 
 _CHUNK = 25
+_TOLD_EVERY_S = 60.0  # where no terminal shows how far it is
 _SHOWN_MAX = 20
 _REACH_MAX = 300  # seeds that are run again, one after the other, to see what they reach
 
@@ -45,7 +46,7 @@ def main() -> int:
     arguments = parser.parse_args()
     first, count = arguments.seed, arguments.seeds
     chunks = [range(s, min(s + _CHUNK, first + count)) for s in range(first, first + count, _CHUNK)]
-    began = time.monotonic()
+    began = told_s = time.monotonic()
     failed: list[int] = []
     faults: Counter[str] = Counter()
     done = 0
@@ -60,6 +61,9 @@ def main() -> int:
                         print(f"seed {seed} FAILED: {'; '.join(verdict.failures)}", flush=True)
             if sys.stderr.isatty():
                 print(f"\r{done}/{count} seeds, {len(failed)} failed", end="", file=sys.stderr)
+            elif time.monotonic() - told_s >= _TOLD_EVERY_S:
+                told_s = time.monotonic()
+                print(f"{done}/{count} seeds, {len(failed)} failed", file=sys.stderr, flush=True)
     rate = count / (time.monotonic() - began)
     print(f"\nfaults and branches met in {count} runs:")
     for name, times in sorted(faults.items()):
