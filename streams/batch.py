@@ -45,7 +45,8 @@ class Result(NamedTuple):
     ledger: Ledger
     fields: dict[bytes, bytes]  # of the store and the changelog, the position last
     dues: dict[bytes, int | None]
-    published: dict[str, list[Entry]]
+    decisions: list[AnyDecision]
+    published: dict[str, list[Entry]]  # they, and dead letters, as records by topic
     reasons: list[Reason]
     fired: int
     taken: int  # how many of the records were taken; the rest waits for re-seating
@@ -91,6 +92,7 @@ class _Run:
         self.loaded = loaded
         self.packed: dict[bytes, bytes] = {}
         self.dues: dict[bytes, int | None] = {}
+        self.decisions: list[AnyDecision] = []
         self.published: dict[str, list[Entry]] = {}
         self.sent: dict[int, list[Entry]] = {}
         self.reasons: list[Reason] = []
@@ -239,10 +241,8 @@ class _Run:
         return True
 
     def _state(self, customer: bytes) -> CustomerState | None:
-        packed = self.packed.get(customer)
-        if packed is None:
-            packed = self.loaded.get(customer)
-        return None if packed is None else unpack(packed)
+        packed = self.packed.get(customer) or self.loaded.get(customer)
+        return unpack(packed) if packed else None
 
     def _publish(self, decisions: Sequence[AnyDecision], record: Record | None) -> None:
         trace = None if record is None else outputs.trace_of(record)
@@ -254,6 +254,7 @@ class _Run:
                 entries.append((TIER_CURRENT, outputs.current(decision)))
         for topic, entry in entries:  # all or, where one cannot be written, none
             self.published.setdefault(topic, []).append(entry)
+        self.decisions += decisions
         self.said = (self.said + sum(int(each.id, 16) for each in decisions)) % _DIGEST_MOD
 
     def _set_aside(self, record: Record, refusal: Refusal) -> None:
@@ -296,6 +297,7 @@ class _Run:
             ledger,
             fields,
             self.dues,
+            self.decisions,
             self.published,
             self.reasons,
             self.fired,

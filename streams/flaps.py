@@ -11,61 +11,25 @@ coming back from it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-import msgspec
-
 from models.calendar import DAY_S
-from models.decisions import TierReason
-from streams.log.port import Entry
-from streams.topics import CHURN_RISK, SEGMENT_CHANGED, TIER_CHANGED
+from models.decisions import (
+    AnyDecision,
+    ChurnRiskChanged,
+    Decision,
+    SegmentChanged,
+    TierChanged,
+    TierReason,
+)
 
 FLAP_DAYS = 30
 MOVES_MAX = 50_000  # remembered by one process: some ten megabytes
 
 _BY_RULE: set[TierReason] = {"qualified", "keep_failed", "grace_ended", "review", "refund"}
-
-
-class _Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What every output says that matters here."""
-
-    customer_id: str
-    occurred_at: str
-    origin: str = "live"
-
-
-class _Ranks(msgspec.Struct, frozen=True):
-    from_: int | None = msgspec.field(name="from")
-    to: int | None
-
-
-class _Tier(_Told, frozen=True, kw_only=True):
-    from_: str | None = msgspec.field(name="from")
-    to: str | None
-    rank: _Ranks
-    reason: TierReason
-
-
-class _Segment(_Told, frozen=True, kw_only=True):
-    dimension: str
-    kind: str
-    from_: str | None = msgspec.field(name="from")
-    to: str | None
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-
-
-class _Risk(_Told, frozen=True, kw_only=True):
-    from_band: str | None
-    to_band: str
-
-
-_tier = msgspec.json.Decoder(_Tier).decode
-_segment = msgspec.json.Decoder(_Segment).decode
-_risk = msgspec.json.Decoder(_Risk).decode
 
 
 class Move(NamedTuple):
@@ -102,19 +66,21 @@ class Flaps:
         return found
 
 
-def moves(published: Mapping[str, Sequence[Entry]]) -> Iterator[Move]:
-    """Yield the moves between categories in outputs, by topic (without prefix)."""
-    for entry in published.get(TIER_CHANGED, ()):
-        yield from _between_tiers(_tier(entry.value or b""))
-    for entry in published.get(SEGMENT_CHANGED, ()):
-        yield from _between_categories(_segment(entry.value or b""))
-    for entry in published.get(CHURN_RISK, ()):
-        said = _risk(entry.value or b"")
-        if said.from_band is not None and said.from_band != said.to_band:
-            yield _moved(said, "churn", said.from_band, said.to_band)
+def moves(published: Iterable[AnyDecision]) -> Iterator[Move]:
+    """Yield the moves between categories in outputs."""
+    for said in published:
+        match said:
+            case TierChanged():
+                yield from _between_tiers(said)
+            case SegmentChanged():
+                yield from _between_categories(said)
+            case ChurnRiskChanged() if said.from_band not in {None, said.to_band}:
+                yield _moved(said, "churn", said.from_band, said.to_band)
+            case _:
+                pass
 
 
-def _between_tiers(said: _Tier) -> Iterator[Move]:
+def _between_tiers(said: TierChanged) -> Iterator[Move]:
     """Yield the move between two tiers: it is the higher one's rule that she is on the edge of."""
     ranks = said.rank.from_, said.rank.to
     if said.from_ is not None and said.to is not None and None not in ranks:
@@ -123,7 +89,7 @@ def _between_tiers(said: _Tier) -> Iterator[Move]:
         yield move._replace(by_rule=move.by_rule and said.reason in _BY_RULE)
 
 
-def _between_categories(said: _Segment) -> Iterator[Move]:
+def _between_categories(said: SegmentChanged) -> Iterator[Move]:
     rule = f"dimensions.{said.dimension}"
     if said.kind == "single":
         yield _moved(said, rule, said.from_, said.to)
@@ -134,7 +100,7 @@ def _between_categories(said: _Segment) -> Iterator[Move]:
         yield _moved(said, rule, None, name)
 
 
-def _moved(said: _Told, rule: str, left: str | None, entered: str | None) -> Move:
+def _moved(said: Decision, rule: str, left: str | None, entered: str | None) -> Move:
     return Move(said.customer_id, rule, left, entered, said.occurred_at, said.origin == "live")
 
 

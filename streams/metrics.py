@@ -23,9 +23,9 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from models.churn_live import Realised
+from models.decisions import AnyDecision
 from models.errors import Reason
 from streams.flaps import FLAP_DAYS, Flaps, moves
-from streams.log.port import Entry
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -175,9 +175,9 @@ class Metrics:
         for topic, count in outputs.items():
             self._outputs.labels(topic).inc(count)
 
-    def published(self, outputs: Mapping[str, Sequence[Entry]]) -> None:
-        """A batch's outputs are out, by topic (without prefix)."""
-        for rule, count in self._flaps.take(moves(outputs)).items():
+    def published(self, decisions: Sequence[AnyDecision]) -> None:
+        """A batch's outputs are out."""
+        for rule, count in self._flaps.take(moves(decisions)).items():
             self._flapped.labels(rule).inc(count)
 
     def taken_over(self, partition: int, seconds: float, restored: int, *, wiped: bool) -> None:

@@ -225,7 +225,7 @@ class Partition:
         self._pace.faster()
         outputs = {topic: len(entries) for topic, entries in result.published.items()}
         self._observer.batch(self.number, result.taken, self._clock.monotonic() - began, outputs)
-        self._observer.published(result.published)
+        self._observer.published(result.decisions)
         if result.reasons:
             self._observer.dead_letters(self.number, result.reasons)
         if result.fired:

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from models.decisions import AnyDecision
 from models.errors import Reason
 from streams.errors import Doubt
 from streams.ledger import Ledger
-from streams.log.port import Entry, Place, Writer
+from streams.log.port import Place, Writer
 from streams.store.port import START, Cursor, View
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, OUTPUTS, STATE, TIER_CURRENT
 
@@ -44,8 +45,8 @@ class Observer(Protocol):
         """A batch was committed, with the number of outputs by topic."""
         ...
 
-    def published(self, outputs: Mapping[str, Sequence[Entry]]) -> None:
-        """A batch's outputs are out, by topic (without prefix)."""
+    def published(self, decisions: Sequence[AnyDecision]) -> None:
+        """A batch's outputs are out, in order."""
         ...
 
     def dead_letters(self, partition: int, reasons: Sequence[Reason]) -> None:

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 
 from deploy.demo.audit import Audit
 from deploy.demo.pipeline import Pipeline
+from models.decisions import AnyDecision
 from models.errors import Reason
 from streams.clock import SystemClock, random_name
 from streams.ingress import Ingress, IngressSettings, sources_of
 from streams.jobs.play import Stage
 from streams.log.feed import MemoryFeed
 from streams.log.memory import MemoryLog
-from streams.log.port import Entry
 from streams.log.positions import Position, SourcePartition
 from streams.log.producer import MemoryProducer
 from streams.partition import Partition
@@ -80,7 +80,7 @@ class _Unobserved:
     ) -> None:
         pass
 
-    def published(self, outputs: Mapping[str, Sequence[Entry]]) -> None:
+    def published(self, decisions: Sequence[AnyDecision]) -> None:
         pass
 
     def dead_letters(self, partition: int, reasons: Sequence[Reason]) -> None:

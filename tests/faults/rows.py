@@ -63,5 +63,5 @@ ROWS = (
     Row("rulebook changed while killed", activate, 20, 1),
     Row("clock wrong on one worker", skewed, 20, 2, history_days=10, is_alone=True),
     Row("store rebuilt", rebuild, 120, 20, events_per_s=200, portion=120, is_alone=True),
-    Row("soak", soak, 30, 1, events_per_s=500, portion=30, days_per_s=0.3, is_alone=True),
+    Row("soak", soak, 30, 1, events_per_s=500, portion=240, days_per_s=0.3, is_alone=True),
 )

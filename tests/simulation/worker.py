@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
+from models.decisions import AnyDecision
 from models.errors import Reason
 from streams.errors import Doubt, Halt
-from streams.log.port import Entry, Record
+from streams.log.port import Record
 from streams.partition import Partition
 from streams.protocol import Membership, PartitionSettings
 from streams.topics import LOG
@@ -80,8 +81,8 @@ class _Counting:
         for topic, count in outputs.items():
             self.seen[f"outputs: {topic}"] += count
 
-    def published(self, outputs: Mapping[str, Sequence[Entry]]) -> None:
-        assert all(outputs.values())
+    def published(self, decisions: Sequence[AnyDecision]) -> None:
+        self.seen["decisions"] += len(decisions)
 
     def dead_letters(self, partition: int, reasons: Sequence[Reason]) -> None:
         assert partition == PARTITION

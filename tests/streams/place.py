@@ -8,6 +8,7 @@ from itertools import count
 import msgspec
 import pytest
 
+from models.decisions import AnyDecision
 from models.errors import Reason
 from streams.batch import EVENT_BYTES_MAX
 from streams.clock import ManualClock
@@ -42,8 +43,8 @@ class Told:
         assert (partition, seconds) == (0, 0)
         assert records + len(outputs) >= 0
 
-    def published(self, outputs: Mapping[str, Sequence[Entry]]) -> None:
-        assert all(outputs.values())
+    def published(self, decisions: Sequence[AnyDecision]) -> None:
+        assert all(each.id for each in decisions)
 
     def dead_letters(self, partition: int, reasons: Sequence[Reason]) -> None:
         assert partition == 0

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from models.events import OverrideSet
-from streams import outputs
 from streams.flaps import FLAP_DAYS, MOVES_MAX, Flaps, Move, moves
-from streams.log.port import Entry
 from streams.metrics import Metrics
 from tests.rules.driving import Driver, activation, at, book
 from tests.streams.test_preview import several
@@ -16,17 +14,8 @@ DAY_S = 86_400
 HARDER = book(2, gold=(500, 400))
 
 
-def published(customer: Driver) -> dict[str, list[Entry]]:
-    """Return what was said as its topics have it."""
-    found: dict[str, list[Entry]] = {}
-    for each in customer.said:
-        topic = outputs.topic_of(each)
-        found.setdefault(topic, []).append(outputs.output(topic, b"urn:test", each, None))
-    return found
-
-
 def flaps(customer: Driver) -> Counter[str]:
-    return Flaps().take(moves(published(customer)))
+    return Flaps().take(moves(customer.said))
 
 
 def shopper(*days: int, text: str | None = None, until: int = 120) -> Driver:
@@ -106,6 +95,6 @@ def test_one_process_remembers_a_bounded_number() -> None:
 
 def test_flaps_are_counted_by_rule() -> None:
     metrics = Metrics()
-    metrics.published(published(shopper(0, 0, 12, 12)))
+    metrics.published(shopper(0, 0, 12, 12).said)
     exposed = metrics.exposition().decode()
     assert 'tierstream_flaps_total{rule="tiers.silver"} 3.0' in exposed
