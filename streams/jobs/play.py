@@ -73,7 +73,7 @@ class Stage:
         try:
             return await self.positions.committed(self.ingress_group)
         except Unavailable:
-            return {}  # a new cluster has no coordinator for the group during its first seconds
+            return {}  # asked again, until it counts as a standstill
 
 
 async def play(

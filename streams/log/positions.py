@@ -12,12 +12,25 @@ from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
+from aiokafka.protocol.commit import OffsetFetchRequest
 
 from streams.log.kafka_client import FAILED, READ_COMMITTED, READ_UNCOMMITTED, meaning
 from streams.log.topic_ids import topic_id
 
 _ANSWER_S_MAX = 15.0
 _CLOSE_S_MAX = 5.0
+_COORDINATOR_WAIT_S = 0.2
+_NO_COORDINATOR_YET = (
+    GroupCoordinatorNotAvailableError,  # the first question of a new cluster makes its topic
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
 _FETCH = 1
 _RELEASES = ((13, "3.1"), (15, "3.5"), (16, "3.7"), (17, "3.9"))
 
@@ -99,12 +112,12 @@ class KafkaPositions:
     async def committed(self, group: str) -> dict[SourcePartition, Position]:
         """See `Positions.committed`."""
         async with self._asking(f"the positions of group {group}"):
-            offsets = await (await self._administrator()).list_consumer_group_offsets(group)
-            return {
-                (tp.topic, tp.partition): Position(at.offset, at.metadata)
-                for tp, at in offsets.items()
-                if at.offset >= 0
-            }
+            admin = await self._administrator()
+            while True:
+                try:
+                    return await _positions(admin, group)
+                except _NO_COORDINATOR_YET:
+                    await asyncio.sleep(_COORDINATOR_WAIT_S)
 
     async def identity(self, topic: str) -> str:
         """See `Positions.identity`: the id that the broker drew when the topic was created."""
@@ -165,6 +178,25 @@ class KafkaPositions:
             self._admin = AIOKafkaAdminClient(**self._options)
             await self._admin.start()
         return self._admin
+
+
+async def _positions(admin: AIOKafkaAdminClient, group: str) -> dict[SourcePartition, Position]:
+    """Return a group's positions, or raise what the coordinator says.
+
+    The library's own method takes a coordinator that is still loading for a group without any.
+    """
+    coordinator = await admin.find_coordinator(group)
+    found = await admin._send_request(OffsetFetchRequest(group, None), coordinator)  # noqa: SLF001
+    partitions = [(topic, *each) for topic, several in found.topics for each in several]
+    for code in (found.error_code, *(code for *_, code in partitions)):
+        if code:
+            message = f"the coordinator does not tell the positions of group {group}"
+            raise for_code(code)(message)
+    return {
+        (topic, number): Position(offset, note)
+        for topic, number, offset, note, _ in partitions
+        if offset >= 0
+    }
 
 
 def _release(client: Any) -> str:  # noqa: ANN401 - the library has no types

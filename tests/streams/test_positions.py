@@ -1,0 +1,72 @@
+"""A consumer group's positions: a coordinator that is not ready is no group without positions."""
+
+from __future__ import annotations
+
+from collections import deque
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.protocol.commit import OffsetFetchRequest
+
+from streams.errors import Unavailable
+from streams.log import positions
+from streams.log.positions import KafkaPositions, Position
+
+LOADING, NOT_MINE, NOT_ALLOWED = 14, 16, 30
+
+
+class Brokers:
+    """An administrator whose coordinator gives these answers in turn: an error, or positions."""
+
+    def __init__(self, *answers: int | dict[str, list[tuple[int, int, str, int]]]) -> None:
+        self.answers = deque(answers)
+        self.found = 0
+
+    async def find_coordinator(self, _group: str) -> int:
+        """Not found at once, as on a new cluster."""
+        self.found += 1
+        if self.found == 1:
+            message = "no coordinator yet"
+            raise GroupCoordinatorNotAvailableError(message)
+        return 1
+
+    async def _send_request(self, request: OffsetFetchRequest, broker: int) -> SimpleNamespace:
+        assert request.API_KEY == 9
+        assert broker == 1
+        answer = self.answers.popleft()
+        if isinstance(answer, int):
+            return SimpleNamespace(error_code=answer, topics=[])
+        return SimpleNamespace(error_code=0, topics=list(answer.items()))
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, brokers: Brokers) -> KafkaPositions:
+    monkeypatch.setattr(positions, "_COORDINATOR_WAIT_S", 0.0)
+    asking = KafkaPositions("nowhere:9092")
+    asking._admin = cast(Any, brokers)
+    return asking
+
+
+async def test_a_coordinator_that_is_not_ready_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = {"purchases": [(0, 7, "1700000000", 0), (1, -1, "", 0)], "feedback": [(0, 3, "", 0)]}
+    brokers = Brokers(LOADING, NOT_MINE, there)
+    found = await asked(monkeypatch, brokers).committed("ingress")
+    assert found == {
+        ("purchases", 0): Position(7, "1700000000"),
+        ("feedback", 0): Position(3, ""),
+    }
+    assert (len(brokers.answers), brokers.found) == (0, 4)
+
+
+@pytest.mark.parametrize("answer", [NOT_ALLOWED, {"purchases": [(0, -1, "", NOT_ALLOWED)]}])
+async def test_what_the_coordinator_refuses_is_not_taken_for_no_positions(
+    monkeypatch: pytest.MonkeyPatch, answer: int | dict[str, list[tuple[int, int, str, int]]]
+) -> None:
+    with pytest.raises(Unavailable, match=r"positions of group ingress.*GroupAuthorization"):
+        await asked(monkeypatch, Brokers(answer)).committed("ingress")
