@@ -29,7 +29,7 @@ horizon > 0. They use only + - * / and `math`, so equal input gives equal bits.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import exp, expm1, inf, log, log1p
+from math import exp, expm1, log, log1p
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,6 +37,7 @@ import msgspec
 if TYPE_CHECKING:
     from models.events import Severity
 
+PARAMETER_MAX = 1e9  # far beyond any fit; not far beyond it, crossings drown in rounding errors
 FORECAST_DAYS_MAX = 36_525.0  # a century: what lies beyond is as good as never
 
 _LOG_ODDS_MAX = 700.0  # exp() overflows above 709; the probability is 0 long before
@@ -58,9 +59,9 @@ class MbgNbd(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if not 0.0 < value < inf:
+            if not 0.0 < value <= PARAMETER_MAX:
                 message = (
-                    f"churn model: {name} must be a positive, finite number, not {value!r}; "
+                    f"churn model: {name} must be positive and at most 1e9, not {value!r}; "
                     "fit the model again or use the default, models.churn.PRIOR"
                 )
                 raise ValueError(message)
