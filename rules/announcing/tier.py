@@ -26,9 +26,17 @@ Missing = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 def tier_changed(
     envelope: Envelope, judge: Judge, change: Change, move: Move, outlook: Outlook | None
 ) -> TierChanged:
-    """Return the output that tells a new tier, as of the change's instant."""
+    """Return the output that tells a new tier, with what it was decided by.
+
+    A review or a deadline decides as of the day before, over what was known then: so does its
+    evidence. What is missing for the next tier is as of the change's instant.
+    """
     book, state = judge.book, envelope.state
-    view = View(book, state, change.at, judge.band, judge.given, state.concluded.tier)
+    now = View(book, state, change.at, judge.band, judge.given, state.concluded.tier)
+    then, qualified = now, change.qualified
+    if move.decided is not None:
+        qualified, _, at, seen = move.decided
+        then = View(book, seen, at, judge.band, judge.given, state.concluded.tier)
     to = book.tiers[move.to]
     down = change.tier is not None and move.to < change.tier
     left = None if change.tier is None else book.tiers[change.tier].name
@@ -55,10 +63,8 @@ def tier_changed(
         labels=dict(to.label),
         direction="none" if change.tier is None else "down" if down else "up",
         reason=reason,
-        qualified_tier=book.tiers[highest(change.qualified)].name,
-        matched_tiers=tuple(
-            tier.name for i, tier in enumerate(book.tiers) if change.qualified >> i & 1
-        ),
+        qualified_tier=book.tiers[highest(qualified)].name,
+        matched_tiers=tuple(tier.name for i, tier in enumerate(book.tiers) if qualified >> i & 1),
         held_since=None if change.tier_since is None else rfc3339(change.tier_since),
         tier_since=rfc3339(place(state.concluded)[1]),
         valid_until=_valid_until(state, review),
@@ -66,8 +72,8 @@ def tier_changed(
         override=None if standing is None else _override(standing.override),
         warning_id=None if move.warned is None else move.warned.id.hex(),
         if_nothing_happens=outlook,
-        missing_for_next=missing_for_next(view, move.to),
-        evidence=evidence(view, rule),
+        missing_for_next=missing_for_next(now, move.to),
+        evidence=evidence(then, rule),
     )
     if standing is not None and standing.lost is not None and not standing.lost.output_id:
         standing.lost.output_id = bytes.fromhex(changed.id)

@@ -56,6 +56,7 @@ class Program:
             *(*kwlist, *names, *names["__builtins__"]),
             *("state", "now", "band", "given", "facts", "days", "series", "today", "zone"),
             *("tier", "matched", "categories", "event"),
+            *(terms.local(dimension.name) for dimension in rules.dimensions),
         }
         self.unknown_dimensions: set[str] = set()
         self.line("facts = state.facts")

@@ -71,6 +71,7 @@ class OwnTier:
         self.standing = standing
         self.tier, self.since = tier, since
         self.reason: MoveReason | None = None
+        self.decided: Judged | None = None  # what that reason was found in
         self.supersedes: bytes | None = None
         self.rescued = False  # a warning ended well
 
@@ -80,7 +81,7 @@ class OwnTier:
         best = highest(self.scene.judged.qualified)
         continuous = self.judge.book.timing.review == "continuous"
         if best > self.tier and (continuous or self.judge.book.timing.upgrade == "immediate"):
-            self._rise(best)
+            self._rise(best, self.scene.judged)
         if self.standing.hold_until is not None:
             self._clear()
             self._skip_reviews()
@@ -89,9 +90,10 @@ class OwnTier:
         else:
             self._review()
 
-    def _rise(self, tier: int) -> None:
+    def _rise(self, tier: int, judged: Judged) -> None:
         self._clear()
-        self.tier, self.since, self.reason = tier, self.scene.said_at, "qualified"
+        self.tier, self.since = tier, self.scene.said_at
+        self.reason, self.decided = "qualified", judged
 
     def _clear(self) -> None:
         if self.standing.warned is not None:
@@ -111,23 +113,25 @@ class OwnTier:
             return
         if self.tier >= lost.tier or before.holds(lost.tier):
             return
-        if not self.judge.at_loss(lost.lost_at, self.standing.reviewed_at).holds(lost.tier):
+        judged = self.judge.at_loss(lost.lost_at, self.standing.reviewed_at)
+        if not judged.holds(lost.tier):
             return
         if not scene.judged.holds(lost.tier) and self._deadline(lost.tier, lost.since) is None:
             return  # she would lose it again in the same instant
         self._clear()
         self.tier, self.since = lost.tier, lost.since
-        self.reason, self.supersedes = "late_event", lost.output_id
+        self.reason, self.decided, self.supersedes = "late_event", judged, lost.output_id
         self.standing.lost = None
 
     def _hold(self, judged: Judged) -> None:
         """L2 and L4, judged continuously."""
         scene, warned = self.scene, self.standing.warned
         if warned is not None and scene.at >= warned.ends_at:
-            if self._is_held(self.judge.as_of(warned.ends_at)):
+            ended = self.judge.as_of(warned.ends_at)
+            if self._is_held(ended):
                 self._clear()
             else:
-                self._fall("grace_ended", judged)
+                self._fall("grace_ended", judged, ended)
         elif judged.holds(self.tier):
             if warned is not None and (scene.is_activation or self._is_safe(warned)):
                 self._clear()
@@ -163,10 +167,14 @@ class OwnTier:
         until = min(warned.ends_at, days_later(zone, self.scene.at, grace))
         return until <= self.scene.at or self.judge.as_of(until).holds(self.tier)
 
-    def _fall(self, reason: MoveReason, judged: Judged) -> None:
-        """Lose the tier; in the next one its own minimum stay and grace begin."""
+    def _fall(self, reason: MoveReason, judged: Judged, decided: Judged | None = None) -> None:
+        """Lose the tier; in the next one its own minimum stay and grace begin.
+
+        `judged` says where to, and whether she is held there; `decided`, where it is not the same,
+        that she has to leave.
+        """
         said_at, left = self.scene.said_at, self.tier
-        self.standing.warned, self.reason = None, reason
+        self.standing.warned, self.reason, self.decided = None, reason, decided or judged
         self.standing.lost = Lost(left, self.since, said_at, b"")
         one_step = self.judge.book.timing.downgrade == "one_step"
         below = left - 1 if one_step else self.judge.best_below(left, judged)
@@ -177,7 +185,7 @@ class OwnTier:
         if not self._is_held(judged):
             ends_at = self._deadline(self.tier, said_at)
             if ends_at is None:
-                self._fall(reason, judged)
+                self._fall(reason, judged, decided)
             elif self.judge.book.timing.review == "continuous":
                 self.standing.warned = Warned(b"", 0, KEEP_FAILED, ends_at)
             else:
@@ -214,7 +222,7 @@ class OwnTier:
         judged, warned = self.judge.as_of(review), self.standing.warned
         best = highest(judged.qualified)
         if best > self.tier:
-            self._rise(best)
+            self._rise(best, judged)
         elif self._is_held(judged):
             self._clear()
         elif warned is None or warned.ends_at <= self.scene.at:

@@ -18,7 +18,7 @@ from rules.tiers.own_tier import OVERRIDE_ENDING, OwnTier, highest, place
 if TYPE_CHECKING:
     from models.customer import Conclusions, Override
     from rules.book import Book
-    from rules.tiers.judging import Judge
+    from rules.tiers.judging import Judge, Judged
     from rules.tiers.own_tier import MoveReason, Scene
 
 TimerKind = Literal[
@@ -38,6 +38,7 @@ class Move(NamedTuple):
     reason: MoveReason
     warned: Warned | None = None  # the published warning that came true
     supersedes: bytes | None = None  # the output that this one undoes
+    decided: Judged | None = None  # what the reason was found in; None: nothing but the present
 
 
 class Outcome(NamedTuple):
@@ -107,7 +108,8 @@ def _joined(scene: Scene) -> Settled:
         standing.reviewed_at = scene.said_at
     settled = _settled(scene, standing, tier, since)
     told = settled.outcome
-    move = (told.move or Move(settled.tier, "joined"))._replace(reason="joined", warned=None)
+    move = told.move or Move(settled.tier, "joined")
+    move = move._replace(reason="joined", warned=None, decided=None)
     return settled._replace(outcome=told._replace(move=move))
 
 
@@ -128,7 +130,8 @@ def _settled(scene: Scene, standing: Standing, tier: int, since: int) -> Settled
         reason = own.reason if own.reason is not None and shown == own.tier else over
         if reason is None:  # an override appeared, or a merge brought a higher tier
             reason = "override_set" if standing.override is not None else "qualified"
-        move = Move(shown, reason, known, own.supersedes)
+        decided = own.decided if reason == own.reason else None
+        move = Move(shown, reason, known, own.supersedes, decided)
         if over is not None and own.reason == "keep_failed":
             move = move._replace(reason=over)
         since = scene.said_at if own.supersedes is None else own.since

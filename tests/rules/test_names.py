@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from models.decisions import ActionRequested
 from models.errors import BadRulebook
 from models.events import Line, Profile
 from models.wire.eras import BOOK_BYTES_MAX
@@ -83,6 +84,28 @@ dimensions:
     view = View(book, customer.known, at(100), None, customer.reducer.eras[-1].given)
     assert view.category("d") == "plain"
     assert customer.known.concluded.categories == [0]
+
+
+def test_a_dimension_may_bear_the_name_of_what_was_before() -> None:
+    customer = lived(
+        """
+dimensions:
+  habit:
+    first_match:
+      - {name: a, when: "spend(days=200) >= much"}
+      - {name: b, otherwise: true}
+  habit_before:
+    first_match:
+      - {name: old, when: "spend(days=400) >= much"}
+      - {name: new, otherwise: true}
+actions:
+  one: {when: "entered(segment.habit, 'a')", valid_for: 1d}
+  two: {when: "segment.habit_before == 'old'", valid_for: 1d}
+"""
+    )
+    customer.take(customer.purchase(at(100), 20_000))
+    asked = [(d.action, d.kind) for d in customer.said if isinstance(d, ActionRequested)]
+    assert asked == [("one", "do"), ("two", "do")]
 
 
 @pytest.mark.parametrize(
