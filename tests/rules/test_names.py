@@ -103,9 +103,11 @@ actions:
   two: {when: "segment.habit_before == 'old'", valid_for: 1d}
 """
     )
-    customer.take(customer.purchase(at(100), 20_000))
-    asked = [(d.action, d.kind) for d in customer.said if isinstance(d, ActionRequested)]
-    assert asked == [("one", "do"), ("two", "do")]
+    asked = [d for d in customer.said if isinstance(d, ActionRequested)]
+    assert [(each.action, each.cause.type) for each in asked] == [
+        ("one", "purchase"),
+        ("two", "purchase"),
+    ]
 
 
 @pytest.mark.parametrize(
