@@ -2,13 +2,16 @@
 
 A policy is held while its condition is true: it starts, and it stops. An action is asked for at a
 moment (`when` becomes true, an event happened) or again and again (`every`, while a condition is
-true). What is blocked, by a cooldown, a hold or a missing consent, is lost and not queued. While a
-request is valid and its reason ends, it is cancelled.
+true). What is blocked, by a cooldown, a hold or a missing consent, is lost and not queued. What a
+new rulebook or a merge would ask for is lost, too; of what is repeated that is one turn, and the
+next one comes in its time. While a request is valid and its reason ends, it is cancelled.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
 
 from models.calendar import DAY_S
 from models.customer import Asked
@@ -72,7 +75,11 @@ def act(book: Book, concluded: Conclusions, marks: Marks, occasion: Occasion) ->
             if cancel is not None:
                 requests.append(Request("cancel", index, cancel))
         if due >> index & 1 and _is_due(book, last, index, occasion):
-            requests.append(_request(book.zone, book.actions[index], index, occasion))
+            action = book.actions[index]
+            if action.on_activation or not occasion.is_activation:
+                requests.append(_request(book.zone, action, index, occasion))
+            elif action.every_days is not None:
+                known[index] = _lost_turn(last, occasion.said_at)
     return requests
 
 
@@ -121,7 +128,7 @@ def asked(request: Request, said_at: int, output_id: bytes, known: Asked | None)
 def _is_due(book: Book, last: Asked | None, index: int, occasion: Occasion) -> bool:
     """Tell whether nothing blocks an action whose conditions hold: no hold, no cooldown."""
     action, zone = book.actions[index], book.zone
-    if occasion.on_hold or (occasion.is_activation and not action.on_activation):
+    if occasion.on_hold:
         return False
     if last is None:
         return True
@@ -132,6 +139,13 @@ def _is_due(book: Book, last: Asked | None, index: int, occasion: Occasion) -> b
         if occasion.said_at < days_later(zone, last.at, repeats):
             return False
     return action.cooldown is None or occasion.said_at >= ends(zone, last.at, action.cooldown)
+
+
+def _lost_turn(last: Asked | None, said_at: int) -> Asked:
+    """Return what the state remembers of a turn at which nothing was asked for."""
+    if last is None:
+        return Asked(said_at, b"", None, cancelled=True)
+    return msgspec.structs.replace(last, at=said_at)
 
 
 def _cancelled(

@@ -9,6 +9,8 @@ from models.churn import expected_next, p_alive, risk_factors
 from models.decisions import ChurnRiskChanged, Outlook, RiskReason
 from rules import churn_risk
 from rules.announcing.envelope import CHURN
+from rules.facts.sales import spend
+from rules.facts.windows import LIFE
 
 if TYPE_CHECKING:
     from models.customer import Conclusions
@@ -121,12 +123,12 @@ def _value_at_risk(
     """What she would spend within the horizon at her own pace if she stayed, times the risk.
 
     Her pace is the posterior mean of the purchase rate, (r + x) / (alpha + T); her order is the
-    mean of what she spent per purchase day.
+    mean of what she spent per purchase day, less what she was refunded.
     """
     facts, parameters = envelope.state.facts, scale.model.parameters
     if facts.currency is None or facts.purchase_days == 0:
         return None
-    spent = facts.pruned_net_minor + sum(facts.net_minor)
+    spent = spend(facts, envelope.era.zone, LIFE)
     pace = (parameters.r + stand.repeats) / (parameters.alpha_days + age)
     expected = spent / facts.purchase_days * pace * scale.rules.horizon_days
     return {"amount_minor": round(level * expected), "currency": facts.currency}

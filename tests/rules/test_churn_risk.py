@@ -263,3 +263,23 @@ def test_a_critical_complaint_cannot_wait(severity: str, *, waits: bool) -> None
     assert (customer.known.concluded.band == 0) == waits
     customer.pass_to(at(61))
     assert customer.known.concluded.band != 0
+
+
+@pytest.mark.parametrize(("refunded", "share"), [(0, 1.0), (5_000, 0.5), (10_000, 0.0)])
+def test_what_was_refunded_is_not_at_risk(refunded: int, share: float) -> None:
+    told = []
+    for amount in (0, refunded):
+        customer = Driver(book(), first_tick=at(-1))
+        for day in (0, 3):
+            customer.take(customer.purchase(at(day), 5_000))
+        back = events.Refund(
+            event_id="r", source="shop", occurred_at=at(3, 1), refund_id="r",
+            amount_minor=amount, currency="EUR", kind="return",
+        )  # fmt: skip
+        if amount:
+            customer.take(back)
+        customer.pass_to(at(60))
+        last = [d for d in customer.said if isinstance(d, ChurnRiskChanged)][-1]
+        assert last.value_at_risk is not None
+        told.append(last.value_at_risk["amount_minor"])
+    assert told[1] == pytest.approx(share * int(told[0]), abs=1)

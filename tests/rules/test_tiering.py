@@ -65,15 +65,16 @@ def test_without_grace_the_laws_decide_at_once(
     best, state = highest(qualified), standing(tier)
     quiet = is_quiet(state.concluded, qualified, held)
     to, outcome = settled(rules, state, qualified, held, at(5))
+    decided = Judged(qualified, held, at(5), state)
     assert quiet == (best <= tier and bool(held >> tier & 1))
     if best > tier:  # L1: at once, and as far as it goes
-        assert outcome.move == Move(best, "qualified")
+        assert outcome.move == Move(best, "qualified", decided=decided)
     elif held >> tier & 1:  # L2: kept while either rule holds
         assert (to, outcome) == (tier, Outcome())
     else:
         below = [i for i in range(tier) if held >> i & 1]
         # One step at a time ends at the first tier that holds, for nothing is waited for there.
-        assert outcome.move == Move(max(below), "keep_failed")
+        assert outcome.move == Move(max(below), "keep_failed", decided=decided)
 
 
 @given(st.integers(1, 90), st.integers(0, 90), st.integers(0, 60), st.integers(0, 86_399))
@@ -110,5 +111,5 @@ def test_an_upgrade_clears_the_warning() -> None:
     assert tier == TOP
     assert outcome.cleared is not None
     assert outcome.cleared.id == b"told"
-    assert outcome.move == Move(TOP, "qualified")
+    assert outcome.move == Move(TOP, "qualified", decided=Judged(0b111, 0b111, at(4), state))
     assert state.concluded.standing is None

@@ -201,7 +201,7 @@ def _action(
     draw: st.DrawFn, when: st.SearchStrategy[str], after: st.SearchStrategy[str]
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {"cooldown": "30d"}
-    entry |= {"when": draw(when)} if draw(st.booleans()) else {"every": "90d", **_AT_ONCE}
+    entry |= {"when": draw(when)} if draw(st.booleans()) else {"every": "90d"}
     if draw(st.booleans()):
         entry["while"] = draw(after)
     if draw(st.booleans()):
@@ -211,7 +211,6 @@ def _action(
     return entry
 
 
-_AT_ONCE = {"on_activation": True}  # otherwise it waits for whatever makes her be looked at next
 _CUTS = RfmCutsActivated(
     number=1, by="test", version=1,
     recency=(5.5, 30, 90, 200), frequency=(1, 2, 3, 6), monetary=(100, 4_000, 20_000, 60_000),

@@ -1,0 +1,59 @@
+"""Actions: what a new rulebook does not ask for, and when they come instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.decisions import ActionRequested
+from models.events import CustomersMerged
+from tests.rules.driving import WHO, Driver, activation, at, book
+
+_VISITED = """
+actions:
+  visit: {every: 90d, while: "segment.buyer in ('active', 'quiet')", valid_for: 5d}
+  survey: {every: 90d, while: "segment.buyer in ('active', 'quiet')", on_activation: true}
+"""
+
+
+def visits(customer: Driver, action: str = "visit") -> list[str]:
+    """Return the days on which an action was asked for."""
+    asked = [d for d in customer.said if isinstance(d, ActionRequested) and d.action == action]
+    assert {each.kind for each in asked} <= {"do"}
+    return [each.occurred_at[:10] for each in asked]
+
+
+@pytest.mark.parametrize("looks", [(), (11, 30, 99)])
+def test_what_is_repeated_comes_one_turn_after_a_new_rulebook(looks: tuple[int, ...]) -> None:
+    customer = Driver(book(), first_tick=at(-1))
+    customer.take(customer.purchase(at(0)))
+    customer.pass_to(at(10))
+    customer.activate(activation(1, book(2) + _VISITED))
+    for day in looks:  # by chance, as an event of hers may come
+        customer.pass_to(at(day))
+        customer.take(customer.purchase(at(day)))
+    customer.pass_to(at(200))
+    assert visits(customer) == ["2025-01-12", "2025-04-12"]  # 90 and 180 days after the tenth
+    assert visits(customer, "survey") == ["2024-10-14", "2025-01-12", "2025-04-12"]
+
+
+def test_a_turn_of_before_the_new_rulebook_still_counts() -> None:
+    customer = Driver(book() + _VISITED, first_tick=at(-1))
+    customer.take(customer.purchase(at(0)))
+    customer.pass_to(at(10))
+    customer.activate(activation(1, book(2) + _VISITED))
+    customer.pass_to(at(100))
+    assert visits(customer) == ["2024-10-04", "2025-01-02"]
+
+
+def test_what_a_merge_would_ask_for_comes_one_turn_later() -> None:
+    other = Driver(book(), first_tick=at(-1))
+    other.take(other.purchase(at(0)))
+    customer = Driver(book() + _VISITED, first_tick=at(-1))
+    merged = CustomersMerged(
+        event_id="m", source="crm", occurred_at=at(5), absorbed=WHO, survivor="bob", by="kim"
+    )
+    moved = other.take(merged).moved
+    customer.tick(at(5))
+    customer.take(moved)
+    customer.pass_to(at(100))
+    assert visits(customer) == ["2025-01-07"]
