@@ -58,6 +58,7 @@ def _mean_score(buckets: tuple[Series, Series], window: Span) -> float | None:
     of=_mean_score,
     unknown=True,
     reads="feedback",
+    arguments={"metric": Argument("choice", choices=METRICS[: METRICS.index("label")])},
 )
 def feedback_mean(
     facts: Facts, zone: Calendar, window: Span, metric: str, topic: str | None = None
@@ -95,6 +96,7 @@ def public_praise(facts: Facts, zone: Calendar, window: Span) -> int:
     reads="feedback",
     positional=1,
     arguments={"of": Argument("choice", choices=("polarity", "kind"))},
+    texts={"polarity": POLARITIES, "kind": KINDS},
 )
 def last_feedback(facts: Facts, _zone: Calendar, _today: int, of: str) -> str | None:
     """What the newest feedback was, by 'polarity' or by 'kind'; unknown without one."""

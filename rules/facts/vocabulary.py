@@ -74,6 +74,7 @@ class FactSpec:
     positional: int = 0  # how many arguments are given without their name
     one_of: tuple[str, ...] = ()  # arguments of which only one can be given,
     needs_one: bool = False  # and one must be
+    texts: Mapping[str, tuple[str, ...]] | None = None  # all that it can be, by its one argument
 
     @property
     def read(self) -> Read:

@@ -22,6 +22,7 @@ Number: TypeAlias = (
 )
 Days: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")]
 Duration: TypeAlias = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,3})[dh]$")]
+Lasting: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[dh]$")]
 Score: TypeAlias = Annotated[int, Field(ge=0, le=100, strict=True)]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -225,7 +226,7 @@ class ActionEntry(Named):
     condition: Annotated[Expression | None, Field(alias="while")] = None
     every: Days | None = None
     cooldown: Duration | None = None
-    valid_for: Duration | None = None
+    valid_for: Lasting | None = None
     consent: Literal["profiling", "sensitive", "marketing"] | None = None
     on_activation: Annotated[bool, Field(strict=True)] = False
     parameters: Annotated[dict[Name, Expression], Field(alias="with", max_length=32)] = {}

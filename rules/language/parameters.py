@@ -17,14 +17,15 @@ NUMBER_MAX = 10**15
 _COUNTED = tuple(unit for unit in Unit if unit not in {Unit.MONEY, Unit.TEXT, Unit.TRUTH})
 
 Note: TypeAlias = Callable[[tuple[str | int, ...], str, str], None]
-Parameters: TypeAlias = Mapping[str, tuple[Constant, Unit]]
+Parameters: TypeAlias = Mapping[str, tuple[Constant, Unit] | None]
+"""By name; None: it is wrong, and that is said already."""
 Entries: TypeAlias = tuple[tuple[str, int | float | str], ...]
 Tables: TypeAlias = Mapping[str, tuple[Entries, Unit]]
 
 
-def parameters_of(rulebook: Rulebook, note: Note) -> dict[str, tuple[Constant, Unit]]:
+def parameters_of(rulebook: Rulebook, note: Note) -> Parameters:
     """Return each parameter's constant, money in minor units, and its unit; note what is wrong."""
-    parameters = {}
+    parameters: dict[str, tuple[Constant, Unit] | None] = {}
     for name, entry in rulebook.parameters.items():
         if name in BARE:
             what = f"`{name}` has a meaning in rules already"
@@ -34,8 +35,7 @@ def parameters_of(rulebook: Rulebook, note: Note) -> dict[str, tuple[Constant, U
             parameters[name] = (Constant(value, name), unit)
         except BadExpression as error:
             note(("parameters", name), error.what, error.hint)
-            # Its uses are then judged as if it fitted: one mistake is one finding.
-            parameters[name] = (Constant(entry.value, name), Unit.NUMBER)
+            parameters[name] = None
     return parameters
 
 

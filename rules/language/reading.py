@@ -80,8 +80,11 @@ class Reader:
         """Return the bound of a level, None without one or where it is wrong."""
         if bound is None:
             return None
-        if isinstance(bound, int):
+        if isinstance(bound, int) and (bound == 0 or unit is not Unit.MONEY):
             return Constant(bound)
+        if isinstance(bound, int):
+            self.refuse(path, f"the bound {bound} is not a parameter", "name it, with a currency")
+            return None
         try:
             return self.resolver.bound(bound, unit)
         except BadExpression as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from rules.facts import VOCABULARY, lookup
 from rules.facts.given import GIVEN
 from rules.facts.vocabulary import Unit
-from rules.language.definitions import SIZE_MAX, Definitions
+from rules.language.definitions import SIZE_MAX, AlreadySaid, Definitions
 from rules.language.expression import BadExpression, parse_condition, parse_value
 from rules.language.parameters import NUMBER_MAX, Parameters, Tables
 from rules.language.resolve_facts import MOMENTS, arguments_of, no_fact, personal_attributes
@@ -114,8 +114,10 @@ class Resolver:
         return constant
 
     def _known_parameter(self, name: str) -> tuple[Constant, Unit]:
-        known = self.parameters.get(name)
-        if known is not None:
+        if name in self.parameters:
+            known = self.parameters[name]
+            if known is None:
+                raise AlreadySaid(f"`{name}` is wrong itself")
             return known
         if name in VOCABULARY or name in GIVEN:
             raise BadExpression(f"`{name}` is a fact", f"write it with brackets: {name}()")
@@ -227,11 +229,19 @@ class Resolver:
         """Return all texts that a value can be; () where any is possible."""
         if isinstance(left, Lookup):
             return tuple({str(value) for _, value in left.entries})
-        result = self.results.find(left) if isinstance(left, Fact) else None
+        if not isinstance(left, Fact):
+            return ()
+        result = self.results.find(left)
         if result is not None and result.kind == "many":
             hint = f"write has({render(left)}, 'a_name')"
             raise BadExpression(f"{render(left)} is many categories", hint)
-        return () if result is None else result.values
+        if result is not None:
+            return result.values
+        spec = lookup(left.name)
+        if spec is None or spec.texts is None:
+            return ()
+        ((_, choice),) = left.args
+        return spec.texts[str(choice)]
 
     def _lookup(self, node: Lookup) -> Typed:
         table = self.tables.get(node.table)

@@ -80,7 +80,8 @@ def _finding(document: Document, problem: ErrorDetails) -> Finding:
     name = str(path[-1]) if path else "the rulebook"
     kind = problem["type"]
     if kind == "extra_forbidden":
-        return document.finding(path, f"unknown key `{name}`", nearest(name, _KEYS))
+        known = Rulebook.model_fields if len(path) == 1 else _KEYS - {name}  # known elsewhere
+        return document.finding(path, f"unknown key `{name}`", nearest(name, known))
     if kind == "missing":
         return document.finding(path, f"`{name}` is missing", _HINTS.get(name, ""))
     if path and path[-1] == "[key]":

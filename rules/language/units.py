@@ -45,7 +45,9 @@ def computed(node: Arithmetic, left: Typed, right: Typed) -> Typed:
 
 
 def agree(left: Typed, right: Typed) -> None:
-    """Refuse two sides of different units; a bare 0 or 1 has any unit.
+    """Refuse two sides of different units; a bare 0 has any unit, a bare 1 any but money.
+
+    (Amounts are in minor units: one of them is a penny.)
 
     Raises:
         BadExpression: they differ, or a bound is not a parameter.
@@ -58,7 +60,8 @@ def agree(left: Typed, right: Typed) -> None:
     if partner is not None:
         what = f"{render(one)} is in {unit.value}, {render(other)} is in {partner.value}"
         raise BadExpression(what, "only equal units can be compared, added or subtracted")
-    if not isinstance(other, Constant) or other.value not in {0, 1}:
+    bare = {0} if unit is Unit.MONEY else {0, 1}
+    if not isinstance(other, Constant) or other.value not in bare:
         hint = f"name it: parameters: {{a_name: {{value: …, unit: {_written(unit)}, why: …}}}}"
         raise BadExpression(f"the bound {render(other)} is not a parameter", hint)
 
