@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -36,6 +37,34 @@ START = Position(
     outputs="0" * 32,
     partitions=0,
 )
+
+
+class Origin(NamedTuple):
+    """With what a changelog begins; the store names it too, so it has no spaces."""
+
+    drawn: str  # tells it from every other changelog
+    log: str  # the identity of the log that it was begun with
+    app: str  # whose it is; empty where it was begun before that was noted
+
+    def __str__(self) -> str:
+        return ".".join(self)
+
+    @classmethod
+    def read(cls, written: str) -> Origin:
+        """Return what `str` made of it."""
+        drawn, _, rest = written.partition(".")
+        log, _, app = rest.partition(".")
+        return cls(drawn, log, app)
+
+    def foreign(self, app: str) -> str | None:
+        """Say what is wrong where another application is to go on with it, and what to do."""
+        if self.app in {"", app}:
+            return None
+        return (
+            f"these topics belong to the application {self.app!r}, and this is {app!r}: set "
+            f"TIERSTREAM_APP={self.app}, or give {app!r} topics of its own by "
+            "TIERSTREAM_TOPIC_PREFIX"
+        )
 
 
 @dataclass(frozen=True, slots=True)

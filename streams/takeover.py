@@ -16,7 +16,7 @@ from rules.timers import look_at
 from streams.clock import Clock
 from streams.errors import Doubt, Fenced, Halt, Unavailable
 from streams.forgotten import Forgotten
-from streams.ledger import START, Ledger, Position
+from streams.ledger import START, Ledger, Origin, Position
 from streams.log.port import Append, Bounds, Entry, Log, Place, Record, Writer
 from streams.protocol import (
     LOG_ENDS,
@@ -35,7 +35,7 @@ from streams.store.port import Step, Store
 from streams.topics import LOG, STATE
 
 RESTORE_CHUNK = 1_000
-_ANEW = "restore the topic, or start anew under another app name"
+_ANEW = "restore the topic, or start anew under another app name and topic prefix"
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True):
@@ -99,6 +99,9 @@ class TakeOver:
         if origin is None:
             await self._end_beginning(writer, topic, bounds.end)
             return await self._founded(writer, topic, owner, bounds.end), 0, True
+        foreign = Origin.read(origin).foreign(self.settings.app)
+        if foreign is not None:
+            raise Halt(foreign)
         age_s = self.clock.now() - before.applied_at
         wiped = (
             self.wipe
@@ -190,7 +193,8 @@ class TakeOver:
         newer than its log.
         """
         log_name, now = self.settings.prefix + LOG, self.clock.now()
-        origin = f"{self.draw()}.{await self.log.identity(log_name)}"
+        log_id = await self.log.identity(log_name)
+        origin = str(Origin(self.draw(), log_id, self.settings.app))
         log = await self.log.bounds(log_name, self.number)
         position = msgspec.structs.replace(
             START, next=log.start, partitions=self.settings.partitions
@@ -271,7 +275,7 @@ class TakeOver:
         name = self.settings.prefix + LOG
         bounds, identity = await self.log.bounds(name, self.number), await self.log.identity(name)
         wrong = None
-        if held.origin.partition(".")[2] != identity:
+        if Origin.read(held.origin).log != identity:
             wrong = f"{name} was made anew: this changelog was begun with another topic"
         elif not bounds.start <= position.next <= bounds.end:
             wrong = (

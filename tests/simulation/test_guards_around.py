@@ -34,7 +34,7 @@ PERSONS = {
         [TakeOver], "_check_log", "not bounds.start <= position.next <= bounds.end", "False"
     ),
     "a log that was made anew asks for a person": Guard(
-        [TakeOver], "_check_log", 'held.origin.partition(".")[2] != identity', "False"
+        [TakeOver], "_check_log", "Origin.read(held.origin).log != identity", "False"
     ),
     "a changelog without its beginning asks for a person": Guard(
         [TakeOver],

@@ -77,12 +77,12 @@ class Place:
         self.member = Member()
         self.names = (f"name-{i}" for i in count())
 
-    def partition(self, partitions: int = 1) -> Partition:
+    def partition(self, partitions: int = 1, app: str = "test") -> Partition:
         return Partition(
             0,
             self.log,
             self.store,
-            PartitionSettings(app="test", partitions=partitions),
+            PartitionSettings(app=app, partitions=partitions),
             clock=ManualClock(NOW),
             membership=self.member,
             observer=self.told,

@@ -22,6 +22,15 @@ async def test_a_new_changelog_begins_with_its_origin_and_a_position() -> None:
     assert partition.position == await place.position()
 
 
+async def test_another_application_does_not_go_on_with_a_changelog() -> None:
+    place = Place()
+    await place.taken()
+    other = place.partition(app="other")
+    with pytest.raises(Halt, match=r"belong to the application 'test'.*TIERSTREAM_APP=test"):
+        await other.take_over()
+    assert [r.key for r in await place.records(STATE)] == [keys.ORIGIN, keys.POSITION]
+
+
 async def test_a_successor_goes_on_where_the_predecessor_stood() -> None:
     place = Place()
     first = await place.taken()
