@@ -11,7 +11,9 @@ from calendar import isleap
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, reset_tzpath
+
+reset_tzpath(())  # the package's zones alone: two hosts' own may differ, and with them the bytes
 
 DAY_S = 86_400
 PERIOD_MONTHS = {"month": 1, "quarter": 3, "half": 6, "year": 12}

@@ -92,19 +92,23 @@ def _given(case: FeedbackCase) -> tuple[int, bytes]:
 
 
 def relation(facts: Facts, event: Engagement) -> None:
-    """Enter a tie to another customer, or its end; the wire model sees to it that both are named.
+    """Enter a tie to another customer, or its end: an end of no kind is that of all kinds.
 
     Of more than `RELATIONS_MAX` ties the newest are kept.
     """
-    if event.other_customer_id is None or event.relation is None:
+    is_linked = event.kind == "relation.linked"
+    if event.other_customer_id is None or (is_linked and event.relation is None):
         return
-    key = short_hash(f"{event.relation}\0{event.other_customer_id}")
-    step = (event.occurred_at, event.kind == "relation.linked")
-    known = next((r for r in facts.relations if r.key == key), None)
-    if known is None:
-        facts.relations.append(Relation(key, step, RELATIONS.index(event.relation)))
-    else:
-        known.step = max(known.step, step)
+    step = (event.occurred_at, is_linked)
+    for kind, name in enumerate(RELATIONS):
+        if event.relation not in {None, name}:
+            continue
+        key = short_hash(f"{name}\0{event.other_customer_id}")
+        known = next((r for r in facts.relations if r.key == key), None)
+        if known is None:
+            facts.relations.append(Relation(key, step, kind))
+        else:
+            known.step = max(known.step, step)
     facts.relations.sort(key=lambda relation: (relation.step, relation.key))
     del facts.relations[:-RELATIONS_MAX]
 

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import NoReturn
-from zoneinfo import TZPATH
 
 import msgspec
 import structlog
@@ -95,17 +92,6 @@ def raised(engine: int, at: int) -> bytes:
             "schema_version": 1,
             "by": "worker",
             "engine": engine,
-            "tzdata": tzdata_version(),
+            "tzdata": version("tzdata"),
         }
     )
-
-
-@cache
-def tzdata_version() -> str:
-    """Return the version of the time zone data in use: the system's or, without, the package's."""
-    for folder in TZPATH:
-        listed = Path(folder) / "tzdata.zi"
-        if listed.is_file():
-            with listed.open(encoding="ascii") as lines:
-                return lines.readline().removeprefix("# version ").strip()
-    return version("tzdata")

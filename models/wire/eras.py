@@ -9,13 +9,14 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from models import events
-from models.churn import Coins
+from models.churn import PARAMETER_MAX, Coins
 from models.churn_calibration import Platt
 from models.wire.base import EraInput, Input, nested_unknown
 from models.wire.fields import CalendarDate, Count, Currency, Name, PositiveFloat
 
 BOOK_BYTES_MAX = 512 * 1024
 RATES_MAX = 200
+_PARAMETER_MIN = 1e-9
 
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
@@ -64,6 +65,17 @@ class RulebookActivated(EraInput):
 Coin = Annotated[float, Field(ge=0, lt=1)]
 
 
+def _within_a_fit(value: float) -> float:
+    """Refuse what no fit comes near, and what cannot be computed with any more."""
+    if not _PARAMETER_MIN <= value <= PARAMETER_MAX:
+        message = f"lies beyond any fit: from {_PARAMETER_MIN:g} to {PARAMETER_MAX:g}"
+        raise PydanticCustomError("beyond_a_fit", "{message}", {"message": message})
+    return value
+
+
+ChurnParameter = Annotated[PositiveFloat, AfterValidator(_within_a_fit)]
+
+
 class Calibration(Input):
     """Platt's map from a model's risk to what becomes of such customers, in log-odds."""
 
@@ -110,13 +122,13 @@ class ChurnModelActivated(EraInput):
 
     event: Literal["churn-model.activated"]
     version: Version
-    r: PositiveFloat
+    r: ChurnParameter
 
-    alpha_days: PositiveFloat
+    alpha_days: ChurnParameter
     """The rate parameter of the purchase rate's gamma distribution, in days."""
 
-    a: PositiveFloat
-    b: PositiveFloat
+    a: ChurnParameter
+    b: ChurnParameter
 
     calibration: Calibration | None = None
     """Without it, risks are told as the parameters give them."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -84,3 +89,20 @@ def test_a_year_from_a_date_holds_its_day(start: date, later: int) -> None:
     assert last - first in {364, 365}
     assert year_from(day_number(start), last + 1)[0] == last + 1
     assert anniversary(day_number(start), Calendar.date(first).year) == first
+
+
+def test_zones_are_the_packages_whatever_the_host_has(tmp_path: Path) -> None:
+    zones = tmp_path / "Europe"
+    zones.mkdir()
+    tokyo = resources.files("tzdata.zoneinfo.Asia").joinpath("Tokyo")
+    (zones / "London").write_bytes(tokyo.read_bytes())  # a host with other data
+    program = "from models.calendar import calendar; print(calendar('Europe/London').start(20_000))"
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONTZPATH": str(tmp_path)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(ran.stdout) == calendar("Europe/London").start(20_000)

@@ -146,7 +146,7 @@ happenings: st.SearchStrategy[events.CustomerEvent] = st.one_of(
         instants,
         st.sampled_from(("relation.linked", "relation.unlinked")),
         other_customer_id=st.sampled_from("xy"),
-        relation=st.sampled_from(("family", "friend")),
+        relation=st.sampled_from(("family", "friend", None)),
     ),
     st.builds(
         lambda at, value: of(events.ScoreSet, at, name="credit", value=value),

@@ -234,6 +234,8 @@ def test_control_takes_large_rulebooks_and_refuses_larger_ones() -> None:
         ("rfm-cuts.activated", {"recency": [1, 3, 2, 4]}, "in ascending order"),
         ("rfm-cuts.activated", {"recency": [1, 2, 3]}, "recency.3: missing"),
         ("churn-model.activated", {"r": 0}, "greater than 0"),
+        ("churn-model.activated", {"r": 5e11}, "beyond any fit"),
+        ("churn-model.activated", {"alpha_days": 1e-300}, "beyond any fit"),
         ("churn-model.activated", {"calibration": {"intercept": 0, "slope": 0}}, "greater than 0"),
         ("churn-model.activated", {"coins": {"low": 1}}, "less than 1"),
     ],

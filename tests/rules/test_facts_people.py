@@ -136,6 +136,10 @@ def test_relations_count_whoever_is_linked_in_any_order() -> None:
     for happened in (steps, steps[::-1]):
         assert read("relations", folded(*happened)) == 2
         assert read("relations", folded(*happened), kind="family") == 1
+    over = engaged(-1, "relation.unlinked", other_customer_id="x")  # of no kind: of all
+    for happened in ([*steps, over], [over, *steps]):
+        assert read("relations", folded(*happened)) == 1
+        assert read("relations", folded(*happened), kind="friend") == 0
 
 
 def test_attributes_have_the_types_that_their_names_promise() -> None:

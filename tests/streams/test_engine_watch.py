@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from models.wire.topics import TOPICS
 from rules.eras import ENGINE, EraRecord
 from streams.batch import Batch
 from streams.clock import ManualClock
-from streams.engine_watch import EngineWatch, raised, tzdata_version
+from streams.engine_watch import EngineWatch, raised
 from streams.errors import Halt
 from streams.ledger import START, Ledger
 from streams.log.memory import MemoryLog
@@ -70,7 +71,7 @@ async def test_a_newer_engine_is_asked_for_once() -> None:
     assert not await watch.look(), "ingress needs a moment to bring it"
     (event,) = await asked(log)
     assert event == events.EngineRaised(
-        number=0, by="worker", engine=NEWER, tzdata=tzdata_version()
+        number=0, by="worker", engine=NEWER, tzdata=version("tzdata")
     )
     clock.advance(600)
     assert await watch.look(), "it did not come: somebody has to ask again"
@@ -121,5 +122,5 @@ def test_an_older_worker_halts_where_a_newer_engine_begins() -> None:
 def test_what_is_asked_is_what_ingress_takes() -> None:
     accepted = accept(TOPICS[CONTROL], None, raised(NEWER, NOW), (), offset=7)
     assert accepted.event == events.EngineRaised(
-        number=7, by="worker", engine=NEWER, tzdata=tzdata_version()
+        number=7, by="worker", engine=NEWER, tzdata=version("tzdata")
     )
