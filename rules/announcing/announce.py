@@ -109,7 +109,7 @@ def _segments(envelope: Envelope, book: Book, change: Change, decisions: list[An
             left = ("out",)  # nobody is in a group before the first look
         entered = dimension.names(new)
         if entered != left:
-            decisions.append(_segment(envelope, dimension, left or (), entered or ()))
+            decisions.append(segment_changed(envelope, dimension, left or (), entered or ()))
     if carried:
         known = {dimension.name for dimension in book.dimensions}
         decisions += [
@@ -121,9 +121,10 @@ _GROUP = "group."
 _NONE: Mapping[str, tuple[str, ...]] = {}
 
 
-def _segment(
+def segment_changed(
     envelope: Envelope, dimension: Dimension, left: tuple[str, ...], entered: tuple[str, ...]
 ) -> SegmentChanged:
+    """Return the output that tells which categories are left and entered; none: unknown."""
     single = dimension.kind != "many"
     return SegmentChanged(
         **envelope.fields(SEGMENT),  # type: ignore[arg-type]  # one envelope for all

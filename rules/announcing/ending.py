@@ -1,8 +1,9 @@
 """How a customer's stream ends: she is erased, or merged into another customer.
 
-The world is told to stop, and what remains is a husk: the revision and the feeds, so that sequences
-never restart. It holds no facts, no ids of events, and no conclusions; that of a merged customer
-says to whom her later events go.
+The world is told that nothing holds any more that was concluded of her, and to stop. (Her churn
+band has no value for nobody; that she left her tier for that reason ends it.) What remains is a
+husk: the revision and the feeds, so that sequences never restart. It holds no facts, no ids of
+events, and no conclusions; that of a merged customer says to whom her later events go.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from models.calendar import rfc3339
 from models.customer import Conclusions, CustomerState
 from models.decisions import ActionRequested, Rank, TierChanged
 from models.events import CustomersMerged
+from rules.announcing.announce import segment_changed
 from rules.announcing.envelope import ACTION, TIER, Envelope, enveloped
 from rules.tiers.tiering import visible_warning
 
@@ -44,6 +46,11 @@ def end(
     ):
         envelope = enveloped(app, customer, state, era, trigger)
         decisions.append(_left(envelope, book, reason, concluded.tier, concluded.tier_since))
+        decisions += [
+            segment_changed(envelope, dimension, left, ())
+            for dimension, was in zip(book.dimensions, concluded.categories, strict=False)
+            if (left := dimension.names(was))
+        ]
         decisions += _stopped(envelope, book, reason)
         concluded.said_at = envelope.occurred_at
     moved_to = trigger.event.survivor if isinstance(trigger.event, CustomersMerged) else None

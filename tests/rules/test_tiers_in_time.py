@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from models import events
-from models.decisions import AnyDecision, TierChanged, TierWarning
+from models.decisions import AnyDecision, SegmentChanged, TierChanged, TierWarning
 from rules.examples.rehearsal import Rehearsal
 from rules.examples.stories import Story
 from rules.reduce import Reducer, Reduction
-from tests.rules.driving import Driver, activation, at
+from tests.rules.driving import Driver, activation, at, book
 
 _BOOK = """
 rulebook: club
@@ -235,3 +235,28 @@ def test_who_is_merged_into_somebody_unknown_keeps_her_standing() -> None:
     assert standing is not None
     assert standing.override is not None
     assert standing.hold_until == at(90)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        events.CustomerErased(event_id="x", source="crm", occurred_at=at(1), basis="request"),
+        events.CustomersMerged(
+            event_id="x", source="crm", occurred_at=at(1), absorbed="anna", survivor="ann", by="x"
+        ),
+    ],
+)
+def test_who_is_erased_or_merged_leaves_every_category(end: events.CustomerEvent) -> None:
+    """An audience that was built from segments alone has to hear of it, too."""
+    groups = 'groups: {keen: {when: "orders(days=6) > 0"}}\n'
+    customer = Driver(book() + groups, first_tick=at(-1))
+    customer.take(customer.purchase(at(0)))
+    told = len(customer.said)
+    customer.take(end)
+    left = [d for d in customer.said[told:] if isinstance(d, SegmentChanged)]
+    assert [(d.dimension, d.from_, d.to, d.current) for d in left] == [
+        ("buyer", "active", None, ()),
+        ("group.keen", "in", None, ()),
+    ]
+    customer.pass_to(at(100))
+    assert customer.said[-1] is left[-1]
