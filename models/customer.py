@@ -145,17 +145,25 @@ class Standing(msgspec.Struct, array_like=True):
 
 
 class Asked(msgspec.Struct, array_like=True):
-    """An action's last request: when, its output id, and until when it is valid (None: always)."""
+    """An action's last request: when, its output id, and until when it is valid (None: always).
+
+    `others`: earlier ones about other complaints, which were valid still when this one came.
+    """
 
     at: int
     id: bytes
     until: int | None
     cancelled: bool = False
     about: bytes | None = None  # the complaint that it answers
+    others: list[Asked] = []
 
     def is_valid(self, at: int) -> bool:
         """Tell whether somebody may still act on it."""
         return not self.cancelled and (self.until is None or at < self.until)
+
+    def open_at(self, at: int) -> list[Asked]:
+        """Return all requests that somebody may still act on, the oldest first."""
+        return [each for each in (*self.others, self) if each.is_valid(at)]
 
 
 class Conclusions(msgspec.Struct, array_like=True):

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from rules.book import Action, Book, Span
 
 
+_OTHERS_MAX = 16  # complaints about which something is asked at the same time
+
+
 class Marks(NamedTuple):
     """What `Book.follow` says, as bit masks over its policies and actions."""
 
@@ -44,6 +47,7 @@ class Request(NamedTuple):
     valid_until: int | None = None
     cooldown_until: int | None = None
     about: bytes | None = None
+    cancels: bytes | None = None  # the output that asked for it
 
 
 class Occasion(NamedTuple):
@@ -71,9 +75,10 @@ def act(book: Book, concluded: Conclusions, marks: Marks, occasion: Occasion) ->
     for index in sorted({*ended, *_places(due)}) if ended else _places(due):
         last = known.get(index)
         if ended and last is not None:
-            cancel = _cancelled(last, marks, index, occasion)
-            if cancel is not None:
-                requests.append(Request("cancel", index, cancel))
+            for each in last.open_at(occasion.said_at):
+                cancel = _cancelled(each, marks, index, occasion)
+                if cancel is not None:
+                    requests.append(Request("cancel", index, cancel, cancels=each.id))
         if due >> index & 1 and _is_due(book, last, index, occasion):
             action = book.actions[index]
             if action.on_activation or not occasion.is_activation:
@@ -119,10 +124,23 @@ def _surely_not_before(at: int, days: int) -> int:
 
 
 def asked(request: Request, said_at: int, output_id: bytes, known: Asked | None) -> Asked:
-    """Return what the state remembers of a request that was told."""
+    """Return what the state remembers of an action once a request was told.
+
+    A new request takes the place of the one before, unless each is about a complaint of its own.
+    """
     if request.kind == "cancel" and known is not None:
-        return Asked(known.at, known.id, known.until, True, known.about)
-    return Asked(said_at, output_id, request.valid_until, False, request.about)
+        others = [each for each in known.others if each.id != request.cancels]
+        cancelled = known.cancelled or known.id == request.cancels
+        return msgspec.structs.replace(known, cancelled=cancelled, others=others)
+    before = [] if known is None or request.about is None else known.open_at(said_at)
+    others = [
+        msgspec.structs.replace(each, others=[])
+        for each in before
+        if each.about not in {None, request.about}
+    ]
+    return Asked(
+        said_at, output_id, request.valid_until, False, request.about, others[-_OTHERS_MAX:]
+    )
 
 
 def _is_due(book: Book, last: Asked | None, index: int, occasion: Occasion) -> bool:
@@ -152,8 +170,6 @@ def _cancelled(
     last: Asked, marks: Marks, index: int, occasion: Occasion
 ) -> Literal["while", "when", "retracted"] | None:
     """Return why a request that is still valid is not wanted any more."""
-    if not last.is_valid(occasion.said_at):
-        return None
     if not marks.whiles >> index & 1:
         return "while"
     if not marks.standing >> index & 1:

@@ -194,7 +194,7 @@ def _requests(
             trigger=request.trigger,
             valid_until=_written(request.valid_until),
             cooldown_until=_written(request.cooldown_until),
-            cancels=known.id.hex() if request.kind == "cancel" and known is not None else None,
+            cancels=None if request.cancels is None else request.cancels.hex(),
             consent=consent,
         )
         if not is_policy:

@@ -92,9 +92,10 @@ def _stopped(envelope: Envelope, book: Book, reason: EndReason) -> list[ActionRe
         if concluded.policies >> index & 1
     ]
     return stopped + [
-        _stop(envelope, action, reason, concluded.asked[index].id.hex())
+        _stop(envelope, action, reason, request.id.hex())
         for index, action in enumerate(book.actions)
-        if index in concluded.asked and concluded.asked[index].is_valid(at)
+        if index in concluded.asked
+        for request in concluded.asked[index].open_at(at)
     ]
 
 

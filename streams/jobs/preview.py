@@ -159,7 +159,7 @@ class Preview:
             return False
         said_at, wanted = max(now, concluded.said_at), standing & whiles
         return all(
-            wanted >> action & 1 or not asked.is_valid(said_at)
+            wanted >> action & 1 or not asked.open_at(said_at)
             for action, asked in concluded.asked.items()
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.decisions import ActionRequested
-from models.events import CustomersMerged
+from models.events import CustomerErased, CustomersMerged
 from tests.rules.driving import WHO, Driver, activation, at, book
 
 _VISITED = """
@@ -57,3 +57,46 @@ def test_what_a_merge_would_ask_for_comes_one_turn_later() -> None:
     customer.take(moved)
     customer.pass_to(at(100))
     assert visits(customer) == ["2025-01-07"]
+
+
+_CALLED = """
+actions:
+  call:
+    when: happened('complaint', type='delivery')
+    while: orders(days=45) > 0
+    valid_for: 30d
+"""
+
+
+def calls(customer: Driver) -> list[tuple[str, str, str | None]]:
+    """Return what was said of calls: kind, output id, and which it cancels."""
+    return [(d.kind, d.id, d.cancels) for d in customer.said if isinstance(d, ActionRequested)]
+
+
+def test_each_complaint_has_its_own_request_and_takes_it_back() -> None:
+    customer = Driver(book() + _CALLED, first_tick=at(-1))
+    customer.take(customer.purchase(at(0)))
+    for day, key in enumerate("abc", start=1):
+        customer.take(customer.complaint(at(day), key))
+    (_, first, _), (_, second, _), (_, third, _) = calls(customer)
+    customer.take(customer.complaint(at(5), "b", action="retracted"))
+    assert calls(customer)[3:][0][::2] == ("cancel", second)
+    customer.take(customer.complaint(at(6), "b", action="retracted"))
+    assert len(calls(customer)) == 4  # once
+    customer.take(customer.complaint(at(7), "a", action="retracted"))
+    assert calls(customer)[4:][0][::2] == ("cancel", first)
+    customer.pass_to(at(32))  # the third one is valid until the 33rd day
+    end = CustomerErased(event_id="x", source="crm", occurred_at=at(32), basis="request")
+    customer.take(end)
+    assert [said[::2] for said in calls(customer)[5:]] == [("cancel", third)]
+
+
+def test_what_is_asked_for_all_complaints_ends_with_its_reason() -> None:
+    customer = Driver(book() + _CALLED, first_tick=at(-1))
+    customer.take(customer.purchase(at(0), 5_000))
+    for day, key in ((1, "a"), (20, "b"), (40, "c")):
+        customer.take(customer.complaint(at(day), key))
+    asked = [own for _, own, _ in calls(customer)]
+    customer.pass_to(at(46))
+    said = calls(customer)[3:]
+    assert [each[::2] for each in said] == [("cancel", own) for own in asked[1:]]  # a is over
