@@ -40,7 +40,7 @@ def _referred(facts: Facts, _zone: Calendar) -> Series:
 
 @fact(Unit.CUSTOMERS, "falls", source=_referred, reads="series")
 def referrals(facts: Facts, zone: Calendar, window: Span) -> int:
-    """Number of customers whom she referred and who came."""
+    """Number of her referrals that came; who is reported several times counts as often."""
     return total(_referred(facts, zone), window)
 
 
@@ -89,6 +89,6 @@ def days_since_contact(
     arguments={"kind": Argument("choice", choices=RELATIONS)},
 )
 def relations(facts: Facts, _zone: Calendar, _today: int, kind: str | None = None) -> int:
-    """Number of other customers whom she is linked to, among the newest 64 ties."""
+    """Number of ties to other customers among the newest 64; a friend and colleague is two."""
     kinds = range(len(RELATIONS)) if kind is None else (RELATIONS.index(kind),)
     return sum(1 for tie in facts.relations if tie.step[1] and tie.kind in kinds)
