@@ -63,7 +63,7 @@ def _need(view: View, node: Compare) -> dict[str, Any]:
         need: dict[str, Any] = {"fact": left.name, **arguments(left)}
     else:
         need = {"expression": render(left)}
-    apart = _apart(node, value, bound)
+    apart = _apart(view, node, value, bound)
     if apart:
         need |= _in_money(view, node, apart)
     else:
@@ -74,7 +74,7 @@ def _need(view: View, node: Compare) -> dict[str, Any]:
 def _lack(view: View, node: Compare) -> dict[str, Any]:
     value, bound = view.value(node.left), view.value(node.right)
     numbers = {"have": rounded(value), "op": node.op, "need": rounded(bound)}
-    differing = _in_money(view, node, numbers | _apart(node, value, bound))
+    differing = _in_money(view, node, numbers | _apart(view, node, value, bound))
     return named(node.left) | differing | _points(view, node)
 
 
@@ -101,17 +101,17 @@ def _in_money(view: View, node: Compare, numbers: dict[str, Any]) -> dict[str, A
     return renamed | {"currency": view.book.currency}
 
 
-def _apart(node: Compare, value: object, bound: object) -> dict[str, Any]:
+def _apart(view: View, node: Compare, value: object, bound: object) -> dict[str, Any]:
     """Return how far a number is from passing; nothing where it is not about that.
 
-    A strict bound takes one more of a whole number.
+    A strict bound takes one more of a whole number, and who owes something has that to make up for.
     """
     if not _is_number(value) or not _is_number(bound):
         return {}
     side = _side(node.op, value, bound)
     if side is None:
         return {}
-    distance = abs(bound - value)
+    distance = abs(bound - value) + (view.owed(node.left) if side == "missing" else 0)
     if node.op in {"<", ">"} and isinstance(distance, int):
         distance += 1
     return {side: rounded(distance)}

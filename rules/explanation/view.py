@@ -162,6 +162,13 @@ class View:
         assert known is not None
         return known.read(self.facts, self.zone, self.today, **arguments)
 
+    def owed(self, node: Value) -> int:
+        """Return how far a value would lie below 0 if it could, as refunds may take it."""
+        spec = lookup(node.name) if isinstance(node, Fact) else None
+        if spec is None or not isinstance(node, Fact):
+            return 0
+        return spec.owed(self.facts, self.zone, self.today, **dict(node.args))
+
     def holds(self, node: Condition) -> Truth:
         """Return whether a condition holds, in Kleene's three-valued logic; None: unknown."""
         known = self._known.get(id(node))

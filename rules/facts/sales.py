@@ -87,10 +87,25 @@ def trade(facts: Facts, zone: Calendar) -> tuple[Series, ...]:
     return (*_money(facts, zone), _counted(facts, zone)[1])
 
 
-@fact(Unit.MONEY, "nets", source=_money, one_of=_FILTERS)
-def spend(
+def _spent(
     facts: Facts,
     _zone: Calendar,
+    window: Span,
+    category: Names | None = None,
+    channel: Names | None = None,
+) -> int:
+    if category is None and channel is None:
+        pruned = facts.pruned_net_minor if window == LIFE else 0
+        bought = pruned + total_within(facts.days, facts.net_minor, window)
+        return bought - total(named(facts, "refund"), window)
+    bought = _column(facts, window, "net_minor", category, channel)
+    return bought - _column(facts, window, "refunded_minor", category, channel)
+
+
+@fact(Unit.MONEY, "nets", source=_money, one_of=_FILTERS, balance=_spent)
+def spend(
+    facts: Facts,
+    zone: Calendar,
     window: Span,
     category: Names | None = None,
     channel: Names | None = None,
@@ -99,28 +114,35 @@ def spend(
 
     Of one or several categories or channels, where the lines or purchases name them.
     """
-    if category is None and channel is None:
-        pruned = facts.pruned_net_minor if window == LIFE else 0
-        bought = pruned + total_within(facts.days, facts.net_minor, window)
-        return max(0, bought - total(named(facts, "refund"), window))
-    bought = _column(facts, window, "net_minor", category, channel)
-    return max(0, bought - _column(facts, window, "refunded_minor", category, channel))
+    return max(0, _spent(facts, zone, window, category, channel))
 
 
-@fact(Unit.ORDERS, "nets", source=_counted, one_of=_FILTERS, arguments=_ONE_CATEGORY)
-def orders(
+def _placed(
     facts: Facts,
     _zone: Calendar,
     window: Span,
     category: str | None = None,
     channel: Names | None = None,
 ) -> int:
+    if category is not None or channel is not None:
+        return _column(facts, window, "orders", category, channel)
+    pruned = facts.pruned_orders if window == LIFE else 0
+    bought = pruned + total_within(facts.days, facts.orders, window)
+    return bought - total(named(facts, "cancelled"), window)
+
+
+@fact(
+    Unit.ORDERS, "nets", source=_counted, one_of=_FILTERS, arguments=_ONE_CATEGORY, balance=_placed
+)
+def orders(
+    facts: Facts,
+    zone: Calendar,
+    window: Span,
+    category: str | None = None,
+    channel: Names | None = None,
+) -> int:
     """Number of purchases in the window, without those refunded in full; at least 0."""
-    if category is None and channel is None:
-        pruned = facts.pruned_orders if window == LIFE else 0
-        bought = pruned + total_within(facts.days, facts.orders, window)
-        return max(0, bought - total(named(facts, "cancelled"), window))
-    return max(0, _column(facts, window, "orders", category, channel))
+    return max(0, _placed(facts, zone, window, category, channel))
 
 
 def _refunded(

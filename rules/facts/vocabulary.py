@@ -69,6 +69,7 @@ class FactSpec:
     function: Read
     source: Source | None
     of: Read | None = None
+    balance: Read | None = None  # `function` where its value is not cut off at 0
     windowed: bool = False
     reads: Cases | None = None  # without any of these it has no data
     positional: int = 0  # how many arguments are given without their name
@@ -80,6 +81,13 @@ class FactSpec:
     def read(self) -> Read:
         """The function of the facts, the zone and today."""
         return partial(_in_window, self.function) if self.windowed else self.function
+
+    def owed(self, facts: Facts, zone: Calendar, today: int, **arguments: Any) -> int:  # noqa: ANN401
+        """Return how far the value would lie below 0 if it could."""
+        if self.balance is None:
+            return 0
+        lies_at: int = _in_window(self.balance, facts, zone, today, **arguments)
+        return max(0, -lies_at)
 
     def conflict(self, given: Collection[str]) -> str | None:
         """Return what is wrong with the arguments of these names together, if anything."""

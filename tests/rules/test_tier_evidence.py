@@ -8,6 +8,7 @@ import pytest
 
 from models.calendar import DAY_S
 from models.decisions import TierChanged
+from models.events import Refund
 from tests.rules.driving import Driver, at
 
 _BOOK = """
@@ -132,3 +133,22 @@ def _life(chance: Random, text: str) -> Driver:
             customer.take(customer.complaint(occurred_at, key=f"{when}"))
     customer.pass_to(at(1_400))
     return customer
+
+
+def test_what_is_missing_makes_up_for_refunds_of_orders_from_before() -> None:
+    """Who buys what is named reaches the tier."""
+    customer = Driver(ladder("spend(days=365) >= much", refund="immediate"), first_tick=at(-1))
+    customer.take(customer.purchase(at(0), 20_000))
+    refund = Refund(
+        event_id="r", source="shop", occurred_at=at(1), refund_id="r", amount_minor=70_000,
+        currency="EUR", kind="return",
+    )  # fmt: skip
+    customer.take(refund)
+    (fall,) = moves(customer)
+    assert fall.missing_for_next is not None
+    (need,) = fall.missing_for_next["needs"]
+    assert need["missing_minor"] == 60_000  # 50,000 that she owes, and 10,000
+    customer.take(customer.purchase(at(2), 59_999))
+    assert customer.tiers()[-1][1] == "base"
+    customer.take(customer.purchase(at(2), 1))
+    assert customer.tiers()[-1][1] == "gold"
