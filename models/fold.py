@@ -75,11 +75,11 @@ def fold(
         case Refund():
             fold_sales.refund(facts, event, zone)
         case Complaint():
-            fold_cases.complaint(facts, event)
+            fold_cases.complaint(facts, event, zone)
             oldest, unmatched = today - RETENTION_DAYS, today - lateness_days
             fold_cases.retain_complaints(facts, zone, oldest, unmatched)
         case Feedback():
-            fold_cases.feedback(facts, event)
+            fold_cases.feedback(facts, event, zone)
             oldest, unmatched = today - RETENTION_DAYS, today - lateness_days
             fold_cases.retain_feedback(facts, zone, oldest, unmatched)
         case Profile():

@@ -1,15 +1,23 @@
 """What `fold` makes of what is kept one by one: complaints, feedback and relations.
 
 Each can still be amended, retracted or undone, by a correction that may come before its fact. The
-newest of each are kept; the older rest is counted by day.
+newest of each are kept; the older rest is counted by day, and corrected where the correction says
+what was counted.
 """
 
 from __future__ import annotations
 
 from models.calendar import Calendar
 from models.customer import ComplaintCase, Facts, FeedbackCase, Relation
-from models.events import SEVERITIES, Complaint, Engagement, Feedback
-from models.fold_series import count
+from models.events import (
+    SEVERITIES,
+    Complaint,
+    ComplaintValues,
+    Engagement,
+    Feedback,
+    FeedbackValues,
+)
+from models.fold_series import count, uncount
 from models.ids import short_hash
 
 COMPLAINTS_MAX = 64
@@ -29,13 +37,25 @@ RETRACTED = STATUSES.index("retracted")
 RESOLVED = STATUSES.index("resolved")
 
 
-def complaint(facts: Facts, event: Complaint) -> None:
+def complaint(facts: Facts, event: Complaint, zone: Calendar) -> None:
     """Enter a step in a complaint's life."""
     key = short_hash(event.complaint_id)
     at = event.occurred_at
     severity = 0 if event.severity is None else 1 + SEVERITIES.index(event.severity)
     detail = (at, COMPLAINT_TYPES.index(event.type), severity)
     case = next((c for c in facts.complaints if c.key == key), None)
+    said = event.original
+    if (
+        case is None
+        and said is not None
+        and len(facts.complaints) >= COMPLAINTS_MAX
+        and (said.occurred_at, key) < _opened(facts.complaints[0])
+    ):  # it is among those that were counted by day
+        day = zone.day(said.occurred_at)
+        uncount(facts, _complaint_series(said), day, 1)
+        if event.action == "amended":
+            count(facts, _complaint_series(event), day, 1)
+        return
     if case is None:
         case = ComplaintCase(key, None, (0, 0, 0), (0, 0, 0))
         facts.complaints.append(case)
@@ -53,6 +73,11 @@ def complaint(facts: Facts, event: Complaint) -> None:
     facts.complaints.sort(key=_opened)
 
 
+def _complaint_series(said: Complaint | ComplaintValues) -> str:
+    severity = 0 if said.severity is None else 1 + SEVERITIES.index(said.severity)
+    return f"c:{COMPLAINT_TYPES.index(said.type)}{severity}"
+
+
 def _weight(amount: tuple[int, int, str | None]) -> tuple[int, int, str]:
     return (amount[0], amount[1], amount[2] or "")
 
@@ -63,11 +88,24 @@ def _opened(case: ComplaintCase) -> tuple[int, bytes]:
     return (newest if case.opened_at is None else case.opened_at, case.key)
 
 
-def feedback(facts: Facts, event: Feedback) -> None:
+def feedback(facts: Facts, event: Feedback, zone: Calendar) -> None:
     """Enter a feedback that was given, amended or retracted."""
     key = short_hash(event.feedback_id)
     at = event.occurred_at
     case = next((c for c in facts.feedback if c.key == key), None)
+    said = event.original
+    if (
+        case is None
+        and said is not None
+        and len(facts.feedback) >= FEEDBACK_MAX
+        and (said.occurred_at, key) < _given(facts.feedback[0])
+    ):  # it is among those that were counted by day
+        day = zone.day(said.occurred_at)
+        for name, amount in _feedback_series(said):
+            uncount(facts, name, day, amount)
+        for name, amount in _feedback_series(event) if event.action == "amended" else ():
+            count(facts, name, day, amount)
+        return
     if case is None:
         case = FeedbackCase(key, None, (0, 0, 0, 0, 0, 0, 0))
         facts.feedback.append(case)
@@ -85,6 +123,13 @@ def feedback(facts: Facts, event: Feedback) -> None:
     topic = 0 if event.topic is None else 1 + TOPICS.index(event.topic)
     case.value, case.topic = max((case.value, case.topic), (value, topic))
     facts.feedback.sort(key=_given)
+
+
+def _feedback_series(said: Feedback | FeedbackValues) -> list[tuple[str, int]]:
+    kind = f"{METRICS.index(said.metric)}{POLARITIES.index(said.polarity)}"
+    if said.score is None:
+        return [(f"f:{kind}", 1)]
+    return [(f"f:{kind}", 1), (f"fn:{kind}", 1), (f"fs:{kind}", said.score)]
 
 
 def _given(case: FeedbackCase) -> tuple[int, bytes]:

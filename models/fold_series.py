@@ -44,6 +44,17 @@ def count(facts: Facts, name: str, day: int, amount: int) -> None:
     buckets.add(series(facts, name), day, amount)
 
 
+def uncount(facts: Facts, name: str, day: int, amount: int) -> None:
+    """Take `amount` off a series' bucket of `day`, as far as it goes."""
+    known = facts.series.get(name) or facts.series.get(f"{name.partition(':')[0]}:{OTHER}")
+    if known is None:
+        return
+    days, values = known
+    index, found = buckets.slot(days, day)
+    if found:
+        values[index] = max(0, values[index] - amount)
+
+
 def series(facts: Facts, name: str) -> Series:
     """Return the series of a name, begun if need be; beyond `SERIES_MAX`, that of the others."""
     found = facts.series.get(name)

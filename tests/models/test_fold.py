@@ -15,6 +15,7 @@ from models import events
 from models.calendar import DAY_S, calendar
 from models.customer import Facts
 from models.fold import COMPLAINTS_MAX, FEEDBACK_MAX, RETENTION_DAYS, fold
+from models.fold_cases import RETRACTED
 
 T = TypeVar("T")
 UTC = calendar("UTC")
@@ -265,6 +266,31 @@ def test_too_many_cases_are_counted_instead_of_kept() -> None:
     assert len(facts.feedback) == FEEDBACK_MAX
     assert facts.series["f:12"] == ([DAY0], [4])
     assert facts.series["fs:12"] == ([DAY0], [32])
+
+
+def test_what_was_counted_instead_of_kept_is_corrected_by_its_original() -> None:
+    """All are retracted, the oldest first: none is left, and none takes another's place."""
+    number = COMPLAINTS_MAX + 5
+    many = [complaint(T0 + i, key=f"k{i:02}", severity="high") for i in range(number)]
+    more = [feedback(T0 + i, key=f"f{i:02}", score=8) for i in range(FEEDBACK_MAX + 4)]
+    facts = folded([*many, *more])
+    amended = complaint(
+        T0 + 90, "amended", "k00", type="billing", severity="low",
+        original=events.ComplaintValues(occurred_at=T0, type="delivery", severity="high"),
+    )  # fmt: skip
+    fold(facts, amended, UTC, DAY0, LATENESS_DAYS)
+    assert (facts.series["c:23"], facts.series["c:31"]) == (([DAY0], [4]), ([DAY0], [1]))
+    for i, each in enumerate([amended, *many[1:]]):
+        said = events.ComplaintValues(occurred_at=T0 + i, type=each.type, severity=each.severity)
+        gone = complaint(T0 + 100, "retracted", each.complaint_id, original=said)
+        fold(facts, gone, UTC, DAY0, LATENESS_DAYS)
+    for i, answer in enumerate(more):
+        was = events.FeedbackValues(occurred_at=T0 + i, metric="nps", polarity="positive", score=8)
+        back = feedback(T0 + 100, "retracted", answer.feedback_id, original=was)
+        fold(facts, back, UTC, DAY0, LATENESS_DAYS)
+    assert all(values == [0] for _, values in facts.series.values())
+    assert {case.status[1] for case in facts.complaints} == {RETRACTED}
+    assert all(case.value[1] for case in facts.feedback)
 
 
 def test_retention_keeps_life_time_sums() -> None:
