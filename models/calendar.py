@@ -7,6 +7,7 @@ which makes `day` about ten times cheaper than going through `datetime`.
 
 from __future__ import annotations
 
+import errno
 from calendar import isleap
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -23,6 +24,7 @@ _STARTS_MAX = 10_000  # day starts remembered: a year of days on each side, and 
 _EPOCH = date(1970, 1, 1)
 _NO_ZONES = ("localtime", "posixrules", "posix/", "right/")
 """Files beside the zones: what this machine is set to, and times that count leap seconds."""
+_NO_HANDLES = (errno.EMFILE, errno.ENFILE)
 _MINUTES = tuple(f"T{hour:02d}:{minute:02d}:" for hour in range(24) for minute in range(60))
 _SECONDS = tuple(f"{second:02d}Z" for second in range(60))
 
@@ -42,7 +44,9 @@ class Calendar:
     def __init__(self, name: str) -> None:
         try:
             self._zone = ZoneInfo("" if name.startswith(_NO_ZONES) else name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in _NO_HANDLES:
+                raise  # of this process, not of the name
             message = f"unknown time zone {name!r}; use a name such as 'Europe/London' or 'UTC'"
             raise ValueError(message) from error
         self.name = name

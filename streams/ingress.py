@@ -172,6 +172,11 @@ class Ingress:
             except BadEvent as refusal:
                 if not (source.is_control and release_of(record.value)):
                     batch.letters.append(_Letter(record, refusal.reason, str(refusal)))
+            except (MemoryError, OSError):
+                raise  # of this worker, not of the record
+            except Exception as error:  # noqa: BLE001  # whatever it is, it would come again
+                message = f"{type(error).__name__} while reading this record: {error}"
+                batch.letters.append(_Letter(record, Reason.RULE_FAILED, message))
             else:
                 batch.unknown_fields += bool(unknown)
         return batch

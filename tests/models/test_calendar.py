@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import calendar as calendar_module
 from models.calendar import (
     PERIOD_MONTHS,
     Calendar,
@@ -60,10 +62,24 @@ def test_a_day_number_counts_days(when: date) -> None:
     assert day_number(when + timedelta(days=1)) == day_number(when) + 1
 
 
-@pytest.mark.parametrize("name", ["Mars", "localtime", "right/UTC", "../etc", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["Mars", "localtime", "right/UTC", "../etc", "", "Europe", "America/Argentina", "x" * 300],
+)
 def test_an_unknown_zone_says_what_a_zone_is_called(name: str) -> None:
     with pytest.raises(ValueError, match="use a name such as 'Europe/London'"):
         Calendar(name)
+
+
+def test_a_zone_that_this_process_cannot_open_is_not_called_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(_name: str) -> ZoneInfo:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(calendar_module, "ZoneInfo", full)
+    with pytest.raises(OSError, match="too many open files"):
+        Calendar("Europe/London")
 
 
 def test_instants_are_written_in_utc() -> None:

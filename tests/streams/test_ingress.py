@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import Reason
-from models.events import EraChange, Purchase, decode
+from models.events import EraChange, Event, Purchase, decode, encode
+from streams import ingress as ingress_module
 from streams.clock import ManualClock
 from streams.errors import Halt, Unavailable
 from streams.ingress import Ingress, IngressSettings, sources_of
@@ -168,6 +169,39 @@ async def test_bad_input_is_set_aside_untouched_with_where_and_why() -> None:
     assert said["dlq.message"]
     assert len(await rig.logged()) == 1
     assert rig.watching.reasons == {Reason.NOT_JSON: 1}
+
+
+async def test_a_record_that_nobody_foresaw_is_set_aside_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def odd(event: Event) -> bytes:
+        if isinstance(event, Purchase) and event.event_id == "e1":
+            raise KeyError("nobody foresaw this")
+        return encode(event)
+
+    monkeypatch.setattr(ingress_module, "encode", odd)
+    rig = Rig()
+    await rig.ingress.handle(PURCHASES, 0, records([purchase(0), purchase(1), purchase(2)]))
+    (letter,) = await rig.held(f"{PURCHASES}.dlq")
+    assert json.loads(letter.value or b"")["event_id"] == "e1"
+    said = headers(letter)
+    assert said["dlq.reason"] == b"RULE_FAILED"
+    assert said["dlq.message"].startswith(b"KeyError while reading this record: ")
+    assert len(await rig.logged()) == 2
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError("too many open files")])
+async def test_what_this_worker_lacks_is_not_a_records_fault(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def lacking(_: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr(ingress_module, "encode", lacking)
+    rig = Rig()
+    with pytest.raises(type(error)):
+        await rig.ingress.handle(PURCHASES, 0, records([purchase(1)]))
+    assert await rig.held(f"{PURCHASES}.dlq") == []
 
 
 async def test_a_dead_letter_keeps_a_value_of_any_size() -> None:

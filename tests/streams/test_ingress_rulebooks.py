@@ -24,6 +24,17 @@ async def test_a_rulebook_that_depends_on_the_worker_is_refused() -> None:
     assert b"which writes them out" in headers(letter)["dlq.message"]
 
 
+async def test_a_rulebook_whose_zone_is_a_folder_of_zones_is_refused() -> None:
+    rig = Rig()
+    text = catalog.text("retail").replace("Europe/London", "Europe")
+    book = control("rulebook.activated", name="retail", version=1, text=text)
+    await rig.ingress.handle(CONTROL, 0, records([book]))
+    assert await rig.logged() == []
+    (letter,) = await rig.held(f"{CONTROL}.dlq")
+    assert headers(letter)["dlq.reason"] == b"REFUSED"
+    assert b"unknown time zone 'Europe'" in headers(letter)["dlq.message"]
+
+
 _POINTS = """
 rulebook: points
 version: 1
