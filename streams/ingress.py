@@ -150,8 +150,11 @@ class Ingress:
         source = self._sources[topic]
         mark = await self._places.mark(topic, partition, records[0].offset)
         batch = self._converted(source, mark, records)
-        self._judge(source, records, batch.letters)
+        refused = {letter.record.offset for letter in batch.letters}
+        bad = [record.offset in refused for record in records]
+        self._judge(source, bad, batch.letters)
         await self._producer.deliver(self._appends(source, partition, batch))
+        self._recent[topic].extend(bad)  # not before: an attempt in doubt comes again
         self._places.passed(topic, partition, records[-1].offset + 1)
         self._report(source, len(records), batch, started)
 
@@ -208,11 +211,10 @@ class Ingress:
         for entries in batch.log:
             entries.append(Entry(None, value, headers))
 
-    def _judge(self, source: Source, records: Sequence[Record], letters: Sequence[_Letter]) -> None:
-        """Halt where too much of the recent input is refused."""
-        recent = self._recent[source.topic]
-        refused = {letter.record.offset for letter in letters}
-        recent.extend(record.offset in refused for record in records)
+    def _judge(self, source: Source, batch: Sequence[bool], letters: Sequence[_Letter]) -> None:
+        """Halt where too much of the recent input is refused, with this batch."""
+        recent = self._recent[source.topic].copy()
+        recent.extend(batch)
         bad = sum(recent)
         settings = self._settings
         if len(recent) < settings.bad_seen_min or bad <= settings.bad_share_max * len(recent):

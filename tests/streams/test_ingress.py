@@ -240,6 +240,19 @@ async def test_it_halts_rather_than_divert_a_stream_that_is_mostly_bad() -> None
     assert await rig.held(f"{PURCHASES}.dlq") == []
 
 
+async def test_what_is_handed_in_again_through_an_outage_counts_once() -> None:
+    rig = Rig(failures=40)
+    mixed = [b"x" if i % 5 < 3 else purchase(i) for i in range(25)]
+    batch = records(mixed)
+    for _ in range(40):
+        with pytest.raises(Unavailable):
+            await rig.ingress.handle(PURCHASES, 0, batch)
+    await rig.ingress.handle(PURCHASES, 0, batch)
+    assert len(await rig.held(f"{PURCHASES}.dlq")) == 15
+    with pytest.raises(Halt, match="200 of the last 210 records"):
+        await rig.ingress.handle(PURCHASES, 0, records([b"x"] * 185, start=25))
+
+
 async def test_a_few_bad_records_at_the_start_do_not_halt_it() -> None:
     rig = Rig()
     await rig.ingress.handle(PURCHASES, 0, records([b"x"] * 199))
