@@ -238,8 +238,9 @@ class Ticker:
                 )
             case Promise(t, source):
                 moves = await self._write(t)
-                holder = None if moves or source is None else source[0]
-                self._observer.clock_held(self._partition.number, holder)
+                self._observer.clock_held(
+                    self._partition.number, None if moves else self._holder(t, source)
+                )
         return verdict
 
     async def _write(self, t: int) -> bool:
@@ -252,6 +253,14 @@ class Ticker:
         self._written = t
         return True
 
+    def _holder(self, t: int, source: SourcePartition | None) -> str | None:
+        """Say what keeps the clock where it is, as the promise `t` does not move it."""
+        if source is not None:
+            return source[0]
+        # The partition's clock never passes the brokers': where it is beyond ours, ours is behind.
+        now = self._partition.now
+        return "clock" if now is not None and now - t > SLACK_S else None
+
     def _checked(self, verdict: Promise | Held) -> Promise | Held:
         newest = self._newest()
         leaps = (
@@ -262,17 +271,25 @@ class Ticker:
         return Held(None) if leaps else verdict
 
     def _newest(self) -> int | None:
-        known = [t for t in (self._partition.now, self._written) if t is not None]
+        known = [t for t in (self._partition.now, self._last_written()) if t is not None]
         return max(known, default=None)
+
+    def _last_written(self) -> int | None:
+        """Return the newest tick written; None where the clock has gone back behind it since.
+
+        Then it was wrong when it was written, and the partition took the broker's time instead.
+        """
+        written = self._written
+        return None if written is None or written > self._clock.now() - SLACK_S else written
 
     async def is_time(self) -> bool:
         """Tell whether a tick is wanted now; may raise `Unavailable`."""
-        now = self._partition.now
-        if self._written_at is None or now is None:
+        now, written = self._partition.now, self._last_written()
+        if self._written_at is None or self._clock.monotonic() - self._written_at >= TICK_EVERY_S:
             return True
-        if self._clock.monotonic() - self._written_at >= TICK_EVERY_S:
-            return True
-        return await self._partition.due_by(now + TICK_EVERY_S)
+        if written is not None and (now is None or now < written):
+            return False  # it was not taken yet, by a partition that lags or is halted
+        return now is None or await self._partition.due_by(now + TICK_EVERY_S)
 
 
 def tick_append(log_topic: str, partition: int, t: int) -> Append:

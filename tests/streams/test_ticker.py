@@ -148,10 +148,20 @@ class StandIn:
         return self.due_at is not None and self.due_at <= until
 
 
+class SkewedClock(ManualClock):
+    """A worker's clock, `skew_s` ahead of the brokers'."""
+
+    skew_s = 0
+
+    def now(self) -> int:
+        return super().now() + self.skew_s
+
+
 class Rig:
     def __init__(self, partition: StandIn) -> None:
-        self.clock = ManualClock(NOW)
-        self.log = MemoryLog(self.clock.now)
+        self.clock = SkewedClock(NOW)
+        self.partition = partition
+        self.log = MemoryLog(lambda: int(self.clock.monotonic()))
         self.sources = Sources()
         self.held: list[str | None] = []
         observatory = Observatory(
@@ -169,6 +179,21 @@ class Rig:
         found = [r async for rs, _ in self.log.read(LOG, 2, 0, end) for r in rs]
         events = [decode(record.value or b"") for record in found]
         return [event.t for event in events if isinstance(event, Tick)]
+
+    async def each_second(self, seconds: int, *, taken: bool) -> int:
+        """Let time pass; return how many ticks were written. `taken`: by the partition, at once."""
+        written = 0
+        for _ in range(seconds):
+            self.clock.advance(1)
+            before = await self.ticks()
+            if await self.ticker.is_time():
+                await self.ticker.tick()
+            new = (await self.ticks())[len(before) :]
+            written += len(new)
+            if taken and new:
+                now = min(*new, int(self.clock.monotonic()))
+                self.partition.now = max(self.partition.now or 0, now)
+        return written
 
     async def release(self, source: str, ends: dict[str, int]) -> None:
         said = {"event": "clock.released", "source": source, "ends": ends, "by": "a", "reason": "b"}
@@ -235,3 +260,34 @@ async def test_ticks_come_each_minute_and_each_second_while_somebody_is_due(
     await rig.ticker.tick()
     rig.clock.advance(waited_s)
     assert await rig.ticker.is_time() is expected
+
+
+async def test_a_clock_that_was_wrong_for_a_moment_holds_nothing_once_it_is_right() -> None:
+    rig = Rig(StandIn(now=NOW - SLACK_S, due_at=0))
+    assert await rig.each_second(10, taken=True) == 10
+    rig.clock.skew_s = 40 * 3_600
+    assert await rig.each_second(1, taken=True) == 1
+    wrong_at = NOW + 11
+    assert rig.partition.now == wrong_at
+    rig.clock.skew_s = 0
+    assert await rig.each_second(SLACK_S, taken=True) == 0
+    assert await rig.each_second(60, taken=True) == 60
+    assert rig.partition.now == wrong_at + 60
+
+
+async def test_a_clock_that_lags_behind_the_partitions_is_told() -> None:
+    rig = Rig(StandIn(now=NOW))
+    await rig.ticker.tick()
+    assert rig.held == [None]
+    rig.clock.skew_s = -3_600
+    rig.clock.advance(2)
+    await rig.ticker.tick()
+    assert rig.held == [None, "clock"]
+
+
+@pytest.mark.parametrize("now", [None, NOW - 3_600])
+async def test_a_partition_that_takes_no_tick_gets_one_a_minute(now: int | None) -> None:
+    """It is halted, or far behind: each second another one would only lengthen its log."""
+    rig = Rig(StandIn(now=now, due_at=0))
+    await rig.ticker.tick()
+    assert await rig.each_second(600, taken=False) == 10
