@@ -86,7 +86,8 @@ class SourcePlaces:
         expected = max(known, default=offset)
         if expected >= offset:
             return
-        start = (await self._asked.starts([topic]))[here]
+        # A partition that was made just now may not be known yet; then nothing of it was deleted.
+        start = (await self._asked.starts([topic])).get(here, expected)
         if (count := min(start, offset) - expected) > 0:
             self._deleted(topic, count)
             _log.error(

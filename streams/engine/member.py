@@ -24,6 +24,7 @@ from streams.engine.transport import (
 )
 from streams.errors import Unavailable
 from streams.fetched import Agent, Fetched, Place
+from streams.log.kafka_client import METADATA_AGE_MS_MAX
 from streams.settings import Settings
 
 _BUFFERED_BATCHES = 16
@@ -91,6 +92,7 @@ class _App(faust.App):
             broker_commit_interval=of.group.commit_interval_ms / 1_000,
             broker_max_poll_records=of.batch.records_max,
             consumer_max_fetch_size=of.batch.fetch_bytes_max,
+            consumer_metadata_max_age_ms=METADATA_AGE_MS_MAX,
             consumer_group_instance_id=of.group.instance_id,
             stream_buffer_maxsize=_BUFFERED_BATCHES,
             stream_wait_empty=True,

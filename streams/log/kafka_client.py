@@ -20,6 +20,10 @@ from streams.errors import Fenced, Rejected, StreamError, Unavailable
 _STOP_S = 5.0
 _Client = TypeVar("_Client", AIOKafkaProducer, AIOKafkaConsumer)
 
+METADATA_AGE_MS_MAX = 10_000
+"""How old what a client knows of topics may be. A source that grows a partition, or is made anew,
+has to be noticed within the clock's slack of a minute, lest ticks promise what nobody looked at;
+aiokafka's own bound is five minutes."""
 READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"  # aiokafka's names
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 FAILED = (KafkaError, OSError, TimeoutError, AssertionError, UnicodeDecodeError)

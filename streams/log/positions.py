@@ -20,7 +20,13 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.commit import OffsetFetchRequest
 
-from streams.log.kafka_client import FAILED, READ_COMMITTED, READ_UNCOMMITTED, meaning
+from streams.log.kafka_client import (
+    FAILED,
+    METADATA_AGE_MS_MAX,
+    READ_COMMITTED,
+    READ_UNCOMMITTED,
+    meaning,
+)
 from streams.log.topic_ids import topic_id
 
 _ANSWER_S_MAX = 15.0
@@ -75,7 +81,11 @@ class KafkaPositions:
     """Asks the brokers. Connections are opened at the first question, and anew after a failure."""
 
     def __init__(self, bootstrap: str, *, client: Mapping[str, Any] | None = None) -> None:
-        self._options = {**(client or {}), "bootstrap_servers": bootstrap}
+        self._options = {
+            **(client or {}),
+            "bootstrap_servers": bootstrap,
+            "metadata_max_age_ms": METADATA_AGE_MS_MAX,
+        }
         self._admin: AIOKafkaAdminClient | None = None
         self._consumers: dict[str, AIOKafkaConsumer] = {}  # by what they may read
         self._lock = asyncio.Lock()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.protocol.commit import OffsetFetchRequest
 
+from streams.engine.member import Engine
+from streams.engine.transport import Positions
 from streams.errors import Unavailable
 from streams.log import positions
 from streams.log.positions import KafkaPositions, Position
+from streams.settings import Settings
+from streams.ticker import SLACK_S
 
 LOADING, NOT_MINE, NOT_ALLOWED = 14, 16, 30
 
@@ -70,3 +74,42 @@ async def test_what_the_coordinator_refuses_is_not_taken_for_no_positions(
 ) -> None:
     with pytest.raises(Unavailable, match=r"positions of group ingress.*GroupAuthorization"):
         await asked(monkeypatch, Brokers(answer)).committed("ingress")
+
+
+class Client:
+    """A consumer or administrator that notes how it is made, and gives no answer."""
+
+    made: ClassVar[list[Client]] = []
+
+    def __init__(self, **options: object) -> None:
+        self.options = options
+        self.made.append(self)
+
+    async def start(self) -> None:
+        message = "no broker"
+        raise OSError(message)
+
+    async def stop(self) -> None:
+        """Nothing to give back."""
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+async def test_a_source_that_grows_is_noticed_within_the_clocks_slack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By who asks for its end, and by the member who has to read it."""
+    monkeypatch.setattr(Client, "made", [])
+    monkeypatch.setattr(positions, "AIOKafkaConsumer", Client)
+    monkeypatch.setattr(positions, "AIOKafkaAdminClient", Client)
+    asking = KafkaPositions("nowhere:9092")
+    with pytest.raises(Unavailable):
+        await asking.ends(["purchases"])
+    with pytest.raises(Unavailable):
+        await asking.identity("purchases")
+    member = Engine("ingress", [], cast(Any, None), Positions.COMMITTED, Settings())
+    ages = [cast(int, client.options["metadata_max_age_ms"]) for client in Client.made]
+    ages.append(member._app.conf.consumer_metadata_max_age_ms)
+    assert len(ages) == 3
+    assert max(ages) <= SLACK_S * 1_000 / 2

@@ -99,6 +99,14 @@ async def test_what_another_member_took_meanwhile_was_not_left_unread() -> None:
     assert rig.deleted == []
 
 
+async def test_a_partition_that_the_brokers_do_not_tell_of_yet_has_lost_nothing() -> None:
+    rig = Rig()
+    await rig.places.mark(TOPIC, 2, 0)
+    rig.places.passed(TOPIC, 2, 10)
+    assert await rig.places.mark(TOPIC, 2, 11) == f"{TOPIC}#id1/2:".encode()
+    assert rig.deleted == []
+
+
 async def test_it_is_told_also_where_the_brokers_did_not_answer_at_first() -> None:
     rig = Rig(start=15, done=10)
     rig.sources.is_away = True
