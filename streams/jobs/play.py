@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from models.calendar import Calendar
 from models.errors import TierstreamError
+from streams.clock import Clock, SystemClock
 from streams.errors import Unavailable
 from streams.jobs.publish import CHUNK, SourceEvent, send
 from streams.log.positions import Position, Positions, SourcePartition
@@ -39,6 +40,8 @@ class Stage:
     ingress_group: str
     producer: Producer
     positions: Positions
+    clock: Clock = field(default_factory=SystemClock)
+    """Tells how long ingress stands still; history has its own time."""
 
     async def tick(self, t: int) -> None:
         """Move the clock of every partition to `t` (seconds since 1970, UTC).
@@ -56,24 +59,27 @@ class Stage:
             Unavailable: ingress stood still for a minute, or could not be asked for as long.
         """
         ends = await self.positions.ends(self.catalogue.sources)
-        waited_s, before = 0.0, None
-        while lag := _lag(ends, passed := await self._passed()):
+        before: dict[SourcePartition, Position] = {}
+        moved_at = self.clock.monotonic()
+        while lag := _lag(ends, passed := await self._passed(before)):
             if passed != before:
-                waited_s, before = 0.0, passed
-            if waited_s > _STANDSTILL_S_MAX:
+                moved_at, before = self.clock.monotonic(), passed
+            # By the clock, and not by the pauses: a question may take as long as all of them.
+            if self.clock.monotonic() - moved_at > _STANDSTILL_S_MAX:
                 (topic, number), records = next(iter(lag.items()))
                 raise Unavailable(
                     f"ingress stands still, {records:,} records before the end of {topic}, "
                     f"partition {number}. Is `tierstream worker ingress` running?"
                 )
             await asyncio.sleep(_LOOK_EVERY_S)
-            waited_s += _LOOK_EVERY_S
 
-    async def _passed(self) -> dict[SourcePartition, Position]:
+    async def _passed(
+        self, before: dict[SourcePartition, Position]
+    ) -> dict[SourcePartition, Position]:
         try:
             return await self.positions.committed(self.ingress_group)
         except Unavailable:
-            return {}  # asked again, until it counts as a standstill
+            return before  # asked again, until it counts as a standstill
 
 
 async def play(

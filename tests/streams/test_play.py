@@ -8,6 +8,7 @@ import pytest
 
 from models.calendar import calendar
 from models.events import Tick, decode
+from streams.clock import ManualClock
 from streams.errors import Unavailable
 from streams.jobs import play as play_module
 from streams.jobs.play import Stage, Unplayable, _waves, play
@@ -102,6 +103,30 @@ async def test_the_clock_waits_for_ingress(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(Unavailable, match=r"1 records before the end of p\.customer\.purchase"):
         await asyncio.wait_for(play(events, playing, LONDON, progress=lambda _n, _at: None), 5)
     assert await ticks(log, 0) == [LONDON.start(LONDON.day(1306926000))]
+
+
+async def test_the_time_that_questions_take_counts_as_a_standstill() -> None:
+    """Brokers that do not answer are asked for 15 seconds each time."""
+    log, clock, asked = MemoryLog(lambda: 0), ManualClock(), 0
+
+    class Silent(Following):
+        async def committed(self, group: str) -> dict[SourcePartition, Position]:
+            nonlocal asked
+            asked += 1
+            clock.advance(15)
+            if asked % 2:
+                return {}
+            raise Unavailable(group)
+
+    playing = Stage(CATALOGUE, "p-ingress", MemoryProducer(log), Silent(log), clock)
+    with pytest.raises(Unavailable, match="ingress stands still, 1 records"):
+        await asyncio.wait_for(
+            play(
+                [sale("2011-06-01T12:00:00+00:00")], playing, LONDON, progress=lambda _n, _at: None
+            ),
+            5,
+        )
+    assert asked == 5
 
 
 async def test_what_has_no_place_in_history_is_refused() -> None:
