@@ -241,6 +241,11 @@ async def _replay() -> None:
             if verdict is None:
                 out.print(f"partition {number}: nothing settled yet")
                 continue
+            if verdict.cut:
+                out.print(
+                    f"partition {number}: the log begins at offset {verdict.start:,}: no proof"
+                )
+                continue
             states, outputs = (
                 "equal" if equal else "DIFFERENT"
                 for equal in (verdict.states_equal, verdict.outputs_equal)
@@ -249,7 +254,7 @@ async def _replay() -> None:
                 f"partition {number}: {verdict.records:,} records, {verdict.customers:,} "
                 f"customers; states {states}, outputs {outputs}"
             )
-    if (lacking := shortfall(verdicts)) is not None:
+    if (lacking := shortfall(verdicts, catalogue.prefix)) is not None:
         raise CommandFailed(lacking)
 
 

@@ -30,11 +30,21 @@ class Verdict(NamedTuple):
     customers: int
     states_equal: bool
     outputs_equal: bool
+    start: int = 0
+    """The first offset that the log still holds."""
 
     @property
     def equal(self) -> bool:
         """Tell whether everything is as the log says."""
         return self.states_equal and self.outputs_equal
+
+    @property
+    def cut(self) -> bool:
+        """Tell whether the log lacks its beginning, and nothing can be said without it.
+
+        Equal digests prove as ever: then the application was founded on what the log holds.
+        """
+        return self.start > 0 and not self.equal
 
 
 class Replay:
@@ -83,14 +93,21 @@ class Replay:
         return result
 
 
-def shortfall(verdicts: Sequence[Verdict | None]) -> str | None:
+def shortfall(verdicts: Sequence[Verdict | None], prefix: str = "") -> str | None:
     """Say why the verdicts on all partitions prove nothing, or the contrary; None: they prove."""
     found = [verdict for verdict in verdicts if verdict is not None]
-    different = sum(not verdict.equal for verdict in found)
+    different = sum(not (verdict.equal or verdict.cut) for verdict in found)
     if different:
         return (
             f"{different} partitions differ from their log. Was it concluded by another version? "
             "Keep the log and the topics as they are, and report it"
+        )
+    if cut := [f"{each.partition} (from offset {each.start:,})" for each in found if each.cut]:
+        return (
+            f"{prefix}{LOG} no longer reaches back to its beginning in partition {', '.join(cut)}: "
+            "retention deleted what came before, so nothing can be proved there. Set "
+            "TIERSTREAM_TOPIC_LOG_RETENTION_DAYS and the topic's retention.ms higher, for the "
+            "next log; this one stays as it is, and workers go on"
         )
     if not found:
         return (
@@ -132,6 +149,7 @@ async def verify(
         len(replay.states),
         states_equal=position.states == goal.states,
         outputs_equal=position.outputs == goal.outputs,
+        start=bounds.start,
     )
 
 

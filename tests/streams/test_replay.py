@@ -5,8 +5,10 @@ from __future__ import annotations
 from models import events
 from models.errors import Reason
 from streams.jobs.replay import Verdict, shortfall, verify
-from streams.log.port import Entry
+from streams.log.memory import MemoryLog
+from streams.log.port import Bounds, Entry
 from streams.partition import Partition
+from streams.topics import LOG
 from tests.rules.driving import activation, book
 from tests.streams.place import NOW, Place, large, purchase
 
@@ -77,6 +79,45 @@ async def test_what_is_too_large_is_set_aside_again() -> None:
     verdict = await verify(place.log, "test", 0, 1)
     assert verdict is not None
     assert verdict.equal
+
+
+class Cut(MemoryLog):
+    """What retention leaves of a log: of partition 0, what stands from `start` on."""
+
+    start = 0
+
+    async def bounds(self, topic: str, partition: int) -> Bounds:
+        held = await super().bounds(topic, partition)
+        return held._replace(start=self.start) if topic == LOG else held
+
+
+async def test_a_log_without_its_beginning_proves_nothing_and_is_not_called_different() -> None:
+    place = Place()
+    place.log = log = Cut(lambda: NOW)
+    place.append(*some())
+    await settled(place)
+    log.start = 3
+    verdict = await verify(log, "test", 0, 1, "")
+    assert verdict is not None
+    assert verdict.cut
+    lacking = shortfall([verdict], "shop.")
+    assert lacking is not None
+    assert lacking.startswith(
+        "shop.segment.log.v1 no longer reaches back to its beginning in partition 0 (from offset 3)"
+    )
+    assert "retention" in lacking
+
+
+async def test_an_application_that_was_founded_on_a_later_log_is_proved() -> None:
+    place = Place()
+    place.log = log = Cut(lambda: NOW)
+    place.append(purchase(7), *some())
+    log.start = 1
+    await settled(place)
+    verdict = await verify(log, "test", 0, 1)
+    assert verdict is not None
+    assert verdict.equal
+    assert shortfall([verdict]) is None
 
 
 def test_what_is_settled_nowhere_proves_nothing() -> None:
