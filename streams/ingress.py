@@ -23,6 +23,7 @@ from models.wire import TOPICS, TopicTypes, accept
 from rules.compiler.compile import compile_book
 from rules.language.include import standalone
 from streams import outputs
+from streams.batch import EVENT_BYTES_MAX
 from streams.clock import Clock
 from streams.errors import Halt
 from streams.log.partitioner import partition_for
@@ -171,7 +172,7 @@ class Ingress:
                     self._fan_out(batch, event, headers)
                 else:
                     key, target = memo.get(customer) or self._homed(customer)
-                    log[target].append(Entry(key, encode(event), headers))
+                    log[target].append(Entry(key, _canonical(event, EVENT_BYTES_MAX), headers))
             except BadEvent as refusal:
                 if not (source.is_control and release_of(record.value)):
                     batch.letters.append(_Letter(record, refusal.reason, str(refusal)))
@@ -204,10 +205,7 @@ class Ingress:
                     raise BadEvent(Reason.REFUSED, _INCLUDES)
             except BadRulebook as error:
                 raise BadEvent(Reason.REFUSED, str(error)) from error
-        value = encode(event)
-        if len(value) > BATCH_BYTES_MAX:
-            message = f"the change takes {len(value):,} bytes in the log, above {BATCH_BYTES_MAX:,}"
-            raise BadEvent(Reason.TOO_LARGE, message)
+        value = _canonical(event, BATCH_BYTES_MAX)
         for entries in batch.log:
             entries.append(Entry(None, value, headers))
 
@@ -251,6 +249,15 @@ class Ingress:
         reasons = [letter.reason for letter in batch.letters]
         for reason in dict.fromkeys(reasons):
             self._observer.refused(source.topic, reason, reasons.count(reason))
+
+
+def _canonical(event: object, bytes_max: int) -> bytes:
+    """Return what the log gets of an event; refuse what was small enough only as it came."""
+    value = encode(event)
+    if len(value) > bytes_max:
+        message = f"the event takes {len(value):,} bytes in the log, above {bytes_max:,}"
+        raise BadEvent(Reason.TOO_LARGE, message)
+    return value
 
 
 def _headers(mark: bytes, record: Record) -> tuple[tuple[str, bytes], ...]:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from models.errors import Reason
 from models.events import EraChange, Event, Purchase, decode, encode
+from models.wire import TOPICS, accept
 from streams import ingress as ingress_module
+from streams.batch import EVENT_BYTES_MAX
 from streams.clock import ManualClock
 from streams.errors import Halt, Unavailable
 from streams.ingress import Ingress, IngressSettings, sources_of
@@ -211,6 +213,23 @@ async def test_a_dead_letter_keeps_a_value_of_any_size() -> None:
     (letter,) = await rig.held(f"{PURCHASES}.dlq")
     assert letter.value == large
     assert headers(letter)["dlq.reason"] == b"TOO_LARGE"
+
+
+async def test_what_is_too_large_only_in_canonical_form_is_refused_at_the_door() -> None:
+    """There its bytes are kept whole; behind the log they would be cut."""
+    rig = Rig()
+    names = {"sku": "s" * 128, "category": "c" * 82, "brand": "b" * 30}
+    lines = [{"line_id": f"{i:03}", "net_amount_minor": 1, "quantity": 1} for i in range(200)]
+    event = purchase(100, lines=[line | names for line in lines])
+    raw = json.dumps(event | {"net_amount_minor": 200}, separators=(",", ":")).encode()
+    canonical = encode(accept(TOPICS[PURCHASES], None, raw, (), offset=0).event)
+    assert len(raw) <= EVENT_BYTES_MAX < len(canonical)
+    await rig.ingress.handle(PURCHASES, 0, records([raw]))
+    assert await rig.logged() == []
+    (letter,) = await rig.held(f"{PURCHASES}.dlq")
+    assert letter.value == raw
+    assert headers(letter)["dlq.reason"] == b"TOO_LARGE"
+    assert b"in the log, above 65,536" in headers(letter)["dlq.message"]
 
 
 async def test_unknown_fields_are_ignored_and_counted() -> None:
