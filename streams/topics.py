@@ -114,9 +114,13 @@ class Catalogue:
     def topics(self) -> tuple[Topic, ...]:
         """Return everything that must exist."""
         made, days = self.partitions, _DAY_MS
-        delete = {"cleanup.policy": "delete"}
+        source = {"cleanup.policy": "delete"}  # compaction takes events away before they are read
+        letters = source | {"max.message.bytes": str(2 * _MESSAGE_BYTES_MAX)}
+        # A cluster may have a default bound of bytes, which would cut what is kept by days.
+        delete = source | {"retention.bytes": _UNLIMITED}
         compact = {
             "cleanup.policy": "compact",
+            "retention.bytes": _UNLIMITED,
             "segment.bytes": str(64 << 20),
             "min.cleanable.dirty.ratio": "0.2",
             "delete.retention.ms": str(self.delete_retention_days * days),
@@ -126,9 +130,8 @@ class Catalogue:
             "message.timestamp.type": "LogAppendTime",
         }
         output = delete | {"retention.ms": str(self.output_retention_days * days)}
-        letters = delete | {"max.message.bytes": str(2 * _MESSAGE_BYTES_MAX)}
         return (
-            *(Topic(self.name(name), None, {}, made) for name in SOURCES),
+            *(Topic(self.name(name), None, source, made) for name in SOURCES),
             Topic(self.name(CONTROL), 1, delete | {"retention.ms": _UNLIMITED}, 1),
             Topic(self.name(LOG), made, log, made),
             Topic(self.name(STATE), made, compact, made),

@@ -9,7 +9,18 @@ import pytest
 from streams import topics
 from streams.settings import Settings
 from streams.settings import Topic as TopicSettings
-from streams.topics import LOG, SOURCES, STATE, Catalogue, Topic, create, differences
+from streams.topics import (
+    CONTROL,
+    LOG,
+    OUTPUTS,
+    SOURCES,
+    STATE,
+    TIER_CURRENT,
+    Catalogue,
+    Topic,
+    create,
+    differences,
+)
 
 CATALOGUE = Catalogue.of(Settings(partitions=8, topic=TopicSettings(prefix="shop.")))
 
@@ -29,7 +40,7 @@ def test_the_log_and_the_changelog_have_the_partition_count() -> None:
 
 
 def test_the_partitions_of_a_source_are_its_owners_affair() -> None:
-    assert differences(topic(SOURCES[0]), 3, {}) == []
+    assert differences(topic(SOURCES[0]), 3, {"cleanup.policy": "delete"}) == []
 
 
 def test_every_source_has_a_dead_letter_topic_for_twice_its_record_size() -> None:
@@ -63,6 +74,15 @@ def test_a_wrong_partition_count_is_named_with_the_mend() -> None:
         (STATE, "segment.bytes", str(16 << 20), True),
         (STATE, "segment.bytes", str(1 << 30), False),
         ("segment.control.v1", "retention.ms", str(500 * 86_400_000), False),
+        *(
+            (name, "retention.bytes", str(1 << 40), False)
+            for name in (LOG, CONTROL, STATE, TIER_CURRENT, *OUTPUTS)
+        ),
+        (f"{LOG}.dlq", "retention.bytes", str(1 << 40), True),
+        (SOURCES[0], "retention.bytes", str(1 << 40), True),
+        (SOURCES[0], "retention.ms", "86400000", True),
+        (SOURCES[0], "cleanup.policy", "compact", False),
+        (SOURCES[-1], "cleanup.policy", "compact,delete", False),
     ],
 )
 def test_configuration_may_be_more_careful_but_not_less(
