@@ -8,10 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import Reason
-from models.events import EraChange, Event, Purchase, decode, encode
-from models.wire import TOPICS, accept
-from streams import ingress as ingress_module
-from streams.batch import EVENT_BYTES_MAX
+from models.events import EraChange, Purchase, decode
 from streams.clock import ManualClock
 from streams.errors import Halt, Unavailable
 from streams.ingress import Ingress, IngressSettings, sources_of
@@ -173,39 +170,6 @@ async def test_bad_input_is_set_aside_untouched_with_where_and_why() -> None:
     assert rig.watching.reasons == {Reason.NOT_JSON: 1}
 
 
-async def test_a_record_that_nobody_foresaw_is_set_aside_and_the_others_go_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def odd(event: Event) -> bytes:
-        if isinstance(event, Purchase) and event.event_id == "e1":
-            raise KeyError("nobody foresaw this")
-        return encode(event)
-
-    monkeypatch.setattr(ingress_module, "encode", odd)
-    rig = Rig()
-    await rig.ingress.handle(PURCHASES, 0, records([purchase(0), purchase(1), purchase(2)]))
-    (letter,) = await rig.held(f"{PURCHASES}.dlq")
-    assert json.loads(letter.value or b"")["event_id"] == "e1"
-    said = headers(letter)
-    assert said["dlq.reason"] == b"RULE_FAILED"
-    assert said["dlq.message"].startswith(b"KeyError while reading this record: ")
-    assert len(await rig.logged()) == 2
-
-
-@pytest.mark.parametrize("error", [MemoryError(), OSError("too many open files")])
-async def test_what_this_worker_lacks_is_not_a_records_fault(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def lacking(_: object) -> bytes:
-        raise error
-
-    monkeypatch.setattr(ingress_module, "encode", lacking)
-    rig = Rig()
-    with pytest.raises(type(error)):
-        await rig.ingress.handle(PURCHASES, 0, records([purchase(1)]))
-    assert await rig.held(f"{PURCHASES}.dlq") == []
-
-
 async def test_a_dead_letter_keeps_a_value_of_any_size() -> None:
     rig = Rig()
     large = json.dumps(purchase(1, coupon="x" * 300_000)).encode()
@@ -213,23 +177,6 @@ async def test_a_dead_letter_keeps_a_value_of_any_size() -> None:
     (letter,) = await rig.held(f"{PURCHASES}.dlq")
     assert letter.value == large
     assert headers(letter)["dlq.reason"] == b"TOO_LARGE"
-
-
-async def test_what_is_too_large_only_in_canonical_form_is_refused_at_the_door() -> None:
-    """There its bytes are kept whole; behind the log they would be cut."""
-    rig = Rig()
-    names = {"sku": "s" * 128, "category": "c" * 82, "brand": "b" * 30}
-    lines = [{"line_id": f"{i:03}", "net_amount_minor": 1, "quantity": 1} for i in range(200)]
-    event = purchase(100, lines=[line | names for line in lines])
-    raw = json.dumps(event | {"net_amount_minor": 200}, separators=(",", ":")).encode()
-    canonical = encode(accept(TOPICS[PURCHASES], None, raw, (), offset=0).event)
-    assert len(raw) <= EVENT_BYTES_MAX < len(canonical)
-    await rig.ingress.handle(PURCHASES, 0, records([raw]))
-    assert await rig.logged() == []
-    (letter,) = await rig.held(f"{PURCHASES}.dlq")
-    assert letter.value == raw
-    assert headers(letter)["dlq.reason"] == b"TOO_LARGE"
-    assert b"in the log, above 65,536" in headers(letter)["dlq.message"]
 
 
 async def test_unknown_fields_are_ignored_and_counted() -> None:
@@ -257,19 +204,6 @@ async def test_it_halts_rather_than_divert_a_stream_that_is_mostly_bad() -> None
     with pytest.raises(Halt, match=r"200 of the last 350 records of customer\.purchase\.v1"):
         await rig.ingress.handle(PURCHASES, 0, bad)
     assert await rig.held(f"{PURCHASES}.dlq") == []
-
-
-async def test_what_is_handed_in_again_through_an_outage_counts_once() -> None:
-    rig = Rig(failures=40)
-    mixed = [b"x" if i % 5 < 3 else purchase(i) for i in range(25)]
-    batch = records(mixed)
-    for _ in range(40):
-        with pytest.raises(Unavailable):
-            await rig.ingress.handle(PURCHASES, 0, batch)
-    await rig.ingress.handle(PURCHASES, 0, batch)
-    assert len(await rig.held(f"{PURCHASES}.dlq")) == 15
-    with pytest.raises(Halt, match="200 of the last 210 records"):
-        await rig.ingress.handle(PURCHASES, 0, records([b"x"] * 185, start=25))
 
 
 async def test_a_few_bad_records_at_the_start_do_not_halt_it() -> None:
