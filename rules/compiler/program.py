@@ -52,10 +52,9 @@ class Program:
         self.lines = [head]
         self._names = names  # the function's globals
         self._written: dict[str, str] = {}  # code → the local that holds its value
+        own = "state now band given facts days series today zone tier matched categories event"
         self._locals = {
-            *(*kwlist, *names, *names["__builtins__"]),
-            *("state", "now", "band", "given", "facts", "days", "series", "today", "zone"),
-            *("tier", "matched", "categories", "event"),
+            *(*kwlist, *names, *names["__builtins__"], *own.split()),
             *(terms.local(dimension.name) for dimension in rules.dimensions),
         }
         self.unknown_dimensions: set[str] = set()
