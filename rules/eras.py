@@ -87,12 +87,7 @@ class Era:
     )
 
     def __init__(self, record: EraRecord) -> None:
-        if record.engine > ENGINE:
-            message = (
-                f"the log is concluded by engine {record.engine}, this worker has engine {ENGINE}: "
-                "start a worker of the newer version (results must not depend on the worker)"
-            )
-            raise EngineTooOld(message)
+        check_engine(record.engine)
         self.record = record
         self.number = record.number
         self.since = record.since
@@ -109,6 +104,15 @@ class Era:
             RulebookRef("", 0, "")
             if self.book is None
             else RulebookRef(self.book.name, self.book.version, self.book.fingerprint)
+        )
+
+
+def check_engine(engine: int) -> None:
+    """Raise EngineTooOld where a log's engine is newer than ours."""
+    if engine > ENGINE:
+        raise EngineTooOld(
+            f"the log is concluded by engine {engine}, and this version of Tierstream has engine "
+            f"{ENGINE}: use the newer version (results must not depend on who computes them)"
         )
 
 

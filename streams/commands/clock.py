@@ -67,7 +67,7 @@ def release(
 
 async def _status() -> None:
     async with reach(settings()) as reached:
-        verdict = await _judged(reached)
+        verdict = await judged(reached)
         table = Table("partition", "clock", "behind what can be promised", "settled")
         for number in range(reached.catalogue.partitions):
             position = await position_of(reached, number)
@@ -102,7 +102,7 @@ def _explained(verdict: Promise | Held) -> str:
 async def _advance(to: int | None, *, ask: bool) -> None:
     async with reach(settings()) as reached:
         if to is None:
-            verdict = await _judged(reached)
+            verdict = await judged(reached)
             if isinstance(verdict, Held):
                 raise CommandFailed(_explained(verdict))
             to = verdict.t
@@ -137,8 +137,12 @@ async def _release(source: str, reason: str) -> None:
         out.print(f"Released {source}: the clock goes on without it until ingress has passed it.")
 
 
-async def _judged(reached: Reach) -> Promise | Held:
-    """Look once at the sources, as a ticker that has just been started would."""
+async def judged(reached: Reach) -> Promise | Held:
+    """Look once at the sources, as a ticker that has just been started would.
+
+    Raises:
+        Unavailable: the brokers do not answer.
+    """
     control = reached.catalogue.name(CONTROL)
     observatory = Observatory(
         reached.positions,

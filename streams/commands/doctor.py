@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from enum import Enum
 from typing import NamedTuple
 
 from models.calendar import rfc3339
 from models.errors import TierstreamError
+from rules.eras import check_engine
 from streams import topics
-from streams.commands.clock import position_of
+from streams.commands.clock import judged
 from streams.commands.common import CommandFailed, Reach, out, reach, run, settings
 from streams.errors import Unavailable
 from streams.ledger import Position
 from streams.log.partitioner import partition_for
 from streams.log.port import Record
 from streams.settings import Role, Settings
+from streams.stored_eras import standing
+from streams.ticker import Promise
 from streams.topics import DEAD_LETTER_SUFFIX, LOG
 
 _TAIL = 200  # newest records of a partition that are read
+_CLOCK_BEHIND_S = 600  # as the alarm of tierstream_clock_timestamp_seconds
 
 
 class Mark(Enum):
@@ -46,14 +51,16 @@ def doctor() -> None:
 
 async def _told() -> int:
     ill = 0
-    async for mark, text, _ in examine(settings()):
-        ill += mark is Mark.ILL
-        out.print(mark.value, end="")
-        out.print(text, markup=False)
+    # Closed here, whatever ends it: else the clients would be closed once the loop is gone.
+    async with aclosing(examine(settings())) as symptoms:
+        async for mark, text, _ in symptoms:
+            ill += mark is Mark.ILL
+            out.print(mark.value, end="")
+            out.print(text, markup=False)
     return ill
 
 
-async def examine(chosen: Settings) -> AsyncIterator[Symptom]:
+async def examine(chosen: Settings) -> AsyncGenerator[Symptom]:
     """Yield what is found, in the order in which one thing rests on another; never raises."""
     async with reach(chosen, checked=False) as reached:
         for look in (_redis, _kafka, _topics, _places, _positions, _lag, _letters):
@@ -116,15 +123,45 @@ async def _redis(reached: Reach) -> AsyncIterator[Symptom]:
 
 
 async def _positions(reached: Reach) -> AsyncIterator[Symptom]:
-    log = reached.catalogue.name(LOG)
+    log, promised = reached.catalogue.name(LOG), await _promised(reached)
+    waiting = engine = 0
     for number in range(reached.catalogue.partitions):
-        position = await position_of(reached, number)
+        position, eras = await standing(reached.store, number)
         _, end = await reached.log.bounds(log, number)
-        yield _standing(number, position, end)
+        waiting += end - (0 if position is None else min(end, position.next))
+        engine = max([engine, *(era.engine for era in eras)])
+        yield _standing(number, position, end, promised)
+    async for symptom in _deserted(reached, Role.CUSTOMERS, waiting):
+        yield symptom
+    check_engine(engine)
 
 
-def _standing(number: int, position: Position | None, end: int) -> Symptom:
-    """Say where a partition's view stands, by its position and the log's end."""
+async def _promised(reached: Reach) -> int | None:
+    """Return to where the clock can go; None where nothing tells it, or somebody else moves it."""
+    if reached.settings.ticker == "off":
+        return None
+    try:
+        verdict = await judged(reached)
+    except Unavailable as error:
+        if not topics.lacks_positions(error):
+            raise
+        return None
+    return verdict.t if isinstance(verdict, Promise) else None
+
+
+async def _deserted(reached: Reach, role: Role, waiting: int) -> AsyncIterator[Symptom]:
+    """Say so where records wait for a role and no worker of it runs."""
+    group = reached.settings.consumer_group(role)
+    if waiting and not await reached.positions.members(group):
+        text = (
+            f"no worker is in the consumer group {group}, and {waiting:,} records wait for one; "
+            f"start `tierstream worker {role.value}`"
+        )
+        yield Symptom(Mark.ILL, text)
+
+
+def _standing(number: int, position: Position | None, end: int, promised: int | None) -> Symptom:
+    """Say where a partition's view stands, by its position, the log's end and what is promised."""
     if position is None:
         text = f"partition {number}: never taken over; start `tierstream worker customers`"
         return Symptom(Mark.ILL, text)
@@ -139,7 +176,19 @@ def _standing(number: int, position: Position | None, end: int) -> Symptom:
         )
         return Symptom(Mark.ILL, text)
     clock = "clock not started" if position.now is None else f"clock {rfc3339(position.now)}"
-    return Symptom(Mark.WELL, f"partition {number}: {behind:,} records behind, {clock}")
+    text = f"partition {number}: {behind:,} records behind, {clock}"
+    late = 0 if promised is None or position.now is None else promised - position.now
+    if late > _CLOCK_BEHIND_S:
+        text += (
+            f", {late:,} s behind what can be promised; `tierstream worker customers` moves it, up "
+            "to 48 hours at once, and `tierstream clock advance` after a longer standstill"
+        )
+        return Symptom(Mark.ILL, text)
+    return Symptom(_mark(behind), text)
+
+
+def _mark(waiting: int) -> Mark:
+    return Mark.NOTE if waiting else Mark.WELL
 
 
 async def _lag(reached: Reach) -> AsyncIterator[Symptom]:
@@ -152,13 +201,17 @@ async def _lag(reached: Reach) -> AsyncIterator[Symptom]:
         text = "ingress: no committed positions yet, as on a new cluster; try again in a moment"
         yield Symptom(Mark.NOTE, text)
         return
+    waiting = 0
     for topic in reached.catalogue.sources:
         behind = sum(
             end - (passed[source].offset if source in passed else 0)
             for source, end in ends.items()
             if source[0] == topic
         )
-        yield Symptom(Mark.WELL, f"{topic}: {behind:,} records not ingested yet")
+        waiting += behind
+        yield Symptom(_mark(behind), f"{topic}: {behind:,} records not ingested yet")
+    async for symptom in _deserted(reached, Role.INGRESS, waiting):
+        yield symptom
 
 
 async def _letters(reached: Reach) -> AsyncIterator[Symptom]:

@@ -6,9 +6,9 @@ Every method may raise `Unavailable`: nothing was learnt, ask again later.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -39,6 +39,8 @@ _NO_COORDINATOR_YET = (
 )
 _FETCH = 1
 _RELEASES = ((13, "3.1"), (15, "3.5"), (16, "3.7"), (17, "3.9"))
+
+_T = TypeVar("_T")
 
 SourcePartition = tuple[str, int]  # topic, partition
 
@@ -122,12 +124,16 @@ class KafkaPositions:
     async def committed(self, group: str) -> dict[SourcePartition, Position]:
         """See `Positions.committed`."""
         async with self._asking(f"the positions of group {group}"):
-            admin = await self._administrator()
-            while True:
-                try:
-                    return await _positions(admin, group)
-                except _NO_COORDINATOR_YET:
-                    await asyncio.sleep(_COORDINATOR_WAIT_S)
+            return await _of_coordinator(_positions, await self._administrator(), group)
+
+    async def members(self, group: str) -> int:
+        """Return how many members a consumer group has; 0 for one that nobody has ever joined.
+
+        Raises:
+            Unavailable: the brokers do not answer.
+        """
+        async with self._asking(f"the members of group {group}"):
+            return await _of_coordinator(_members, await self._administrator(), group)
 
     async def identity(self, topic: str) -> str:
         """See `Positions.identity`: the id that the broker drew when the topic was created."""
@@ -188,6 +194,25 @@ class KafkaPositions:
             self._admin = AIOKafkaAdminClient(**self._options)
             await self._admin.start()
         return self._admin
+
+
+async def _of_coordinator(
+    ask: Callable[[AIOKafkaAdminClient, str], Awaitable[_T]], admin: AIOKafkaAdminClient, group: str
+) -> _T:
+    """Ask a group's coordinator, as soon as there is one."""
+    while True:
+        try:
+            return await ask(admin, group)
+        except _NO_COORDINATOR_YET:
+            await asyncio.sleep(_COORDINATOR_WAIT_S)
+
+
+async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
+    (found,) = await admin.describe_consumer_groups([group])
+    ((code, _, _, _, _, members, *_),) = found.groups
+    if code:
+        raise for_code(code)(f"the coordinator does not tell the members of group {group}")
+    return len(members)
 
 
 async def _positions(admin: AIOKafkaAdminClient, group: str) -> dict[SourcePartition, Position]:

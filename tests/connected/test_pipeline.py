@@ -83,6 +83,8 @@ async def buy_with_a_trace(made: Scene) -> None:
 
 async def test_everything_published_comes_out_once_and_can_be_asked_for(pipeline: Scene) -> None:
     await judged(pipeline)
+    for role in Role:
+        assert await pipeline.reached.positions.members(pipeline.settings.consumer_group(role))
     remains = await collected(pipeline.reached)
     outputs = [(topic, record) for topic in TOLD for _, record in remains.topic(topic)]
     for topic, record in outputs:
@@ -230,6 +232,7 @@ async def test_a_doctor_finds_the_store_of_another_log_and_dead_letters(fresh: S
         assert await reached.store.apply(0, "test", 0, step)
         topic = reached.catalogue.name(PURCHASE) + topics.DEAD_LETTER_SUFFIX
         await reached.producer.deliver([Append(topic, 0, letters)])
+        assert await reached.positions.members(fresh.consumer_group(Role.CUSTOMERS)) == 0
     found = await examined(fresh)
     (ahead,) = [each for each in found if each.text.startswith("partition 0: ")]
     assert ahead.mark is Mark.ILL

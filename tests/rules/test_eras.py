@@ -81,7 +81,7 @@ def test_an_era_survives_the_log() -> None:
 
 def test_an_older_engine_stops_and_says_why() -> None:
     raised = events.EngineRaised(number=9, by="ops", engine=ENGINE + 1, tzdata="2026a")
-    with pytest.raises(EngineTooOld, match="start a worker of the newer version"):
+    with pytest.raises(EngineTooOld, match="use the newer version"):
         Era(succeed(None, raised, None))
 
 

@@ -92,5 +92,5 @@ FATES: Mapping[str, Fate] = {
     "log made anew and filled": Fate(_fill_log_anew, "was made anew", at_rest=True),
     "changelog cut": Fate(_cut_changelog, "it was truncated"),
     "changelog emptied": Fate(_empty_changelog, "it was truncated"),
-    "engine raised": Fate(_raise_engine, "start a worker of the newer version"),
+    "engine raised": Fate(_raise_engine, "use the newer version"),
 }

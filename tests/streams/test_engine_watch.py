@@ -115,7 +115,7 @@ def test_an_engine_asked_for_twice_begins_one_era() -> None:
 def test_an_older_worker_halts_where_a_newer_engine_begins() -> None:
     log = [record(0, events.Tick(t=NOW)), record(1, engine_raised(1, NEWER))]
     begun = Ledger(msgspec.structs.replace(START, partitions=1))
-    with pytest.raises(Halt, match="start a worker of the newer version"):
+    with pytest.raises(Halt, match="use the newer version"):
         Batch("test", 0, 1, begun, log, 2).compute({})
 
 
