@@ -146,7 +146,9 @@ def say(tally: Tally, book: Book) -> None:
     for name, count in sorted(tally.soon.items()):
         out.print(f"{count:,} leave their {name} less than {FLAP_DAYS} days after they came to it")
     whole = sum(tally.outputs.values())
-    out.print(f"Subscribers would get {whole:,} outputs about {tally.told:,} customers:")
+    out.print(
+        f"Subscribers would get {whole:,} outputs about {tally.told:,} customers{':' * bool(whole)}"
+    )
     for topic, count in tally.outputs.most_common():
         out.print(f"  {count:>9,}  {topic}")
     for (kind, action), count in sorted(tally.requests.items()):

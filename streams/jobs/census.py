@@ -51,16 +51,23 @@ async def census(
         tally.add(await pending.popleft(), draft.sample)
         progress(tally.customers, whole)
 
-    for partition, basis in bases.items():
-        if basis is None:
-            continue
-        encoded = msgspec.json.encode(basis)
-        async for states in _pages(store, partition):
-            pending.append(loop.run_in_executor(executor, previewed, encoded, states))
-            if len(pending) >= _PENDING_MAX:
-                await count()
-    while pending:
-        await count()
+    try:
+        for partition, basis in bases.items():
+            if basis is None:
+                continue
+            encoded = msgspec.json.encode(basis)
+            async for states in _pages(store, partition):
+                pending.append(loop.run_in_executor(executor, previewed, encoded, states))
+                if len(pending) >= _PENDING_MAX:
+                    await count()
+        while pending:
+            await count()
+    finally:
+        # One page that fails is told by what it raises; nobody asks for the others any more.
+        for page in pending:
+            page.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+    progress(tally.customers, tally.customers)  # fields are not customers only
     if not tally.customers:
         raise NothingToPreview(
             "there is no customer to preview the rulebook with. Do the workers run, and has the "

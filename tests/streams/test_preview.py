@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import signal
 from collections import Counter
@@ -23,6 +25,7 @@ from rules.eras import succeed
 from streams.commands import previewing
 from streams.commands.common import CommandFailed
 from streams.commands.previewing import described, processes, say
+from streams.jobs import census as census_job
 from streams.jobs.census import NothingToPreview, based, census
 from streams.jobs.preview import Basis, Preview, RulesChanged
 from streams.jobs.tally import Tally
@@ -232,6 +235,41 @@ async def test_of_several_categories_each_is_a_way_of_its_own() -> None:
     matrix = (await previewed(place, several(2, "complaints(days=9)"))).matrices["more"]
     ways = {way: cell.customers for way, cell in matrix.items()}
     assert ways == {("buys", "–"): len(WHO), ("spends", "spends"): len(WHO)}
+
+
+async def test_a_page_that_fails_leaves_nothing_to_complain_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place, _ = await shop(book())
+    monkeypatch.setattr(census_job, "_PAGE", 1)
+    monkeypatch.setattr(census_job, "previewed", refusing)
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: complaints.append(context["message"])
+    )
+    with pytest.raises(RulesChanged, match="run it again"):
+        await previewed(place, HARDER)
+    await asyncio.sleep(0.1)  # the outcome of a thread comes with the loop's next turns
+    gc.collect()
+    assert not complaints
+
+
+def refusing(_basis: bytes, _states: object) -> Tally:
+    raise RulesChanged("run it again")
+
+
+async def test_the_bar_ends_full() -> None:
+    place, _ = await shop(book())
+    told: list[tuple[int, int]] = []
+    with ThreadPoolExecutor(1) as executor:
+        await census(place.store, 1, draft(HARDER), executor, lambda *each: told.append(each))
+    assert told[-1] == (len(WHO), len(WHO))
+
+
+async def test_what_is_not_listed_has_no_colon(capsys: pytest.CaptureFixture[str]) -> None:
+    place, _ = await shop(book())
+    say(await previewed(place, book()), compile_book(book()))
+    assert capsys.readouterr().out.endswith("Subscribers would get 0 outputs about 0 customers\n")
 
 
 async def test_what_came_into_force_meanwhile_is_noticed() -> None:
