@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 
 import typer
@@ -10,6 +12,8 @@ import typer
 from models.errors import TierstreamError
 from streams.commands import asking, churn, clock, data, doctor, explaining, rfm, ruling, running
 from streams.commands.common import err
+
+_UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 app = typer.Typer(
     name="tierstream",
@@ -37,7 +41,7 @@ def main() -> None:
     """Run the command line; what goes wrong on purpose ends with its message and status 1.
 
     A worker ends with the status that keeps its supervisor from starting it again: a person has to
-    act, on its settings for one.
+    act, on its settings for one. Nobody reads a closed pipe, so there it ends without a word.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not know every letter
@@ -47,6 +51,14 @@ def main() -> None:
     except TierstreamError as error:
         err.print(f"error: {error}", style="red", markup=False)
         sys.exit(_status())
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        # What is still to be written would fail again at the exit, with a stack.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            err.print(f"error: cannot write: {error.strerror}; is the disk full?", style="red")
+        sys.exit(1)
 
 
 def _status() -> int:

@@ -84,7 +84,7 @@ async def connected(services: Services) -> AsyncIterator[Pipeline]:
 
 
 def _worker(role: str, folder: Path, owned: AsyncExitStack) -> Process:
-    command = [sys.executable, "-m", "streams.cli", "worker", role]
+    command = [sys.executable, "-m", "streams", "worker", role]
     process = Process.start(f"The {role} worker", command, log_path=folder / f"{role}.log")
     owned.callback(process.stop)
     return process

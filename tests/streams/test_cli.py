@@ -1,10 +1,12 @@
 """The command line without services: what it offers, what it says when something is wrong."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from typer.testing import CliRunner
@@ -189,6 +191,41 @@ def test_letters_that_the_terminal_lacks_are_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "arguments", [["rules", "facts"], ["rules", "coverage", "--json"], ["--help"]]
+)
+def test_a_full_disk_is_said_in_a_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = _run(*arguments, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "error: cannot write: No space left on device; is the disk full?\n"
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["rules", "facts"]])
+def test_a_closed_pipe_ends_a_command_without_a_word(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        done = _run(*arguments, stdout=closed, TIERSTREAM_REDIS_URL="redis://127.0.0.1:1")
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_an_interrupt_while_modules_are_imported_shows_no_stack() -> None:
+    program = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from streams.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["publish", "x.csv", "--column", "order_id"], "write FIELD="),
@@ -250,14 +287,18 @@ def test_a_change_is_told_in_one_line() -> None:
 
 
 def _run(
-    *arguments: str, said: str | None = None, **environment: str
+    *arguments: str,
+    said: str | None = None,
+    stdout: TextIO | int = subprocess.PIPE,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "streams.cli", *arguments],
+        [sys.executable, "-m", "streams", *arguments],
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **environment},
         cwd=ROOT,
         input=said,
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=60,
         check=False,
