@@ -20,6 +20,7 @@ from deploy.demo.embedded import embedded
 from deploy.demo.pipeline import Pipeline, connected
 from deploy.demo.sample import ZONE, sample_events
 from deploy.demo.screen import Screen
+from deploy.local.arguments import positive
 from deploy.local.errors import LocalError, MissingTool
 from deploy.local.processes import orderly_exit
 from deploy.local.services import Services, local_services
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--events", type=int, metavar="N", help="only the first N events")
+    parser.add_argument("--events", type=positive, metavar="N", help="only the first N events")
     parser.add_argument("--embedded", action="store_true", help="all in memory, no services")
     return parser.parse_args(arguments)
 

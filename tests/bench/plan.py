@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from deploy.local.arguments import positive
 from tests.bench import cases, rates, sizes
 from tests.bench.deployment import BenchFailed, Site
 from tests.bench.lines import Line
@@ -97,10 +98,10 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
         f"of: {', '.join(entrant.name for entrant in ENTRANTS)}",
     )
     parser.add_argument("--peers", action="store_true", help="one job, done by us and by others")
-    parser.add_argument("--events", type=int, metavar="N", help="events of that job")
-    parser.add_argument("--runs", type=int, metavar="N", help="repeat throughput N times")
+    parser.add_argument("--events", type=positive, metavar="N", help="events of that job")
+    parser.add_argument("--runs", type=positive, metavar="N", help="repeat throughput N times")
     parser.add_argument(
-        "--days", type=int, metavar="N", help="let the customers role's events span N days"
+        "--days", type=positive, metavar="N", help="let the customers role's events span N days"
     )
     parser.add_argument(
         "--profile",

@@ -10,6 +10,7 @@ import pytest
 from deploy import dev
 from deploy.local import commands
 from deploy.local.errors import MissingTool
+from deploy.local.paths import ROOT
 
 DOOR = Path(dev.__file__)
 
@@ -86,3 +87,28 @@ def test_a_problem_of_the_machine_is_told_with_its_advice(
     monkeypatch.setattr(commands, "ensure_environment", fail)
     assert commands.run("check", [], None) == 1
     assert capsys.readouterr().err == "Java was not found.\n  → Install Java.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("simulate", "--seeds", "0"),
+        ("laws", "--pairs", "-1"),
+        ("bench", "--runs", "0"),
+        ("bench", "--events", "many"),
+        ("faults", "--runs", "0"),
+        ("demo", "--events", "0"),
+    ],
+)
+def test_nothing_can_be_done_less_than_once(arguments: tuple[str, str, str]) -> None:
+    command, option, given = arguments
+    answer = subprocess.run(
+        [sys.executable, "-m", dev.PROGRAMS[command], option, given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 2
+    assert f"argument {option}: {given!r} is no number of at least 1" in answer.stderr
+    assert "Traceback" not in answer.stderr

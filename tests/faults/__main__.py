@@ -20,6 +20,7 @@ from time import monotonic
 from rich.console import Console
 from rich.table import Table
 
+from deploy.local.arguments import positive
 from deploy.local.errors import LocalError
 from deploy.local.processes import orderly_exit
 from models.errors import TierstreamError
@@ -81,7 +82,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="one kind of fault only; may be given several times",
     )
-    parser.add_argument("--runs", type=int, metavar="N", help="inflict each fault N times")
+    parser.add_argument("--runs", type=positive, metavar="N", help="inflict each fault N times")
     parser.add_argument(
         "--seed", type=int, default=secrets.randbelow(1_000_000), help="what is left to chance"
     )

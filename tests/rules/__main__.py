@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from hypothesis import HealthCheck, given, seed, settings
 
+from deploy.local.arguments import positive
 from tests.rules.laws import LAWS, Pair, pairs
 
 _PAIRS = 50  # of a seed
@@ -57,7 +58,7 @@ def tried(number: int) -> Tried:
 def main() -> int:
     """Try as many pairs as were asked for; return 1 if one breaks a law."""
     parser = argparse.ArgumentParser(prog="laws", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=400, help="how many, at least")
+    parser.add_argument("--pairs", type=positive, default=400, help="how many, at least")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
     arguments = parser.parse_args()

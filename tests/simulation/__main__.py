@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from os import cpu_count
 
+from deploy.local.arguments import positive
 from tests.simulation.reach import lines_run, lines_to_run, texts
 from tests.simulation.run import Verdict, run
 
@@ -39,7 +40,7 @@ def _tell_reach(seeds: range) -> float:
 def main() -> int:
     """Run the seeds asked for; return 1 if one failed."""
     parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=2_000, help="how many runs")
+    parser.add_argument("--seeds", type=positive, default=2_000, help="how many runs")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
     parser.add_argument("--reach", action="store_true", help="tell which lines no seed reaches")

@@ -13,7 +13,7 @@ from models import events
 from rules import eras
 from streams import topics
 from streams.commands import doctor
-from streams.commands.common import Reach
+from streams.commands.common import Reach, out
 from streams.commands.doctor import Mark, Symptom, examine
 from streams.errors import Halt
 from streams.log.port import Entry
@@ -164,3 +164,33 @@ async def test_a_log_of_a_newer_engine_is_ill(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(eras, "ENGINE", eras.ENGINE - 1)
     (said,) = ill(await examined(monkeypatch, place))
     assert f"has engine {eras.ENGINE}: use the newer version" in said
+
+
+async def test_what_was_opened_is_closed_before_a_closed_pipe_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[Settings] = []
+
+    @asynccontextmanager
+    async def reach(chosen: Settings, *, checked: bool) -> AsyncIterator[None]:
+        assert not checked
+        opened.append(chosen)
+        try:
+            yield None
+        finally:
+            opened.remove(chosen)
+
+    async def nothing(_: object) -> AsyncIterator[Symptom]:
+        yield Symptom(Mark.NOTE, "looked")
+
+    def closed(*_: object, **__: object) -> None:
+        assert opened
+        raise BrokenPipeError
+
+    monkeypatch.setattr(doctor, "reach", reach)
+    monkeypatch.setattr(doctor, "_redis", nothing)
+    monkeypatch.setattr(out, "print", closed)
+    with pytest.raises(BrokenPipeError) as raised:
+        await doctor._told()
+    assert raised.tb is not None
+    assert not opened
