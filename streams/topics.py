@@ -308,9 +308,13 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.start()
         yield admin
     except (KafkaError, OSError) as error:
+        kafka = settings.kafka
+        protocol = f"TIERSTREAM_KAFKA_SECURITY_PROTOCOL={kafka.security_protocol}"
+        is_secured = kafka.model_fields_set - {"bootstrap", "request_timeout_s"}
+        secured = f"; {protocol} must be what it speaks there" if is_secured else ""
         raise Unavailable(
             f"Kafka at {settings.kafka.bootstrap} does not answer ({error}). Start it (`python3 "
-            "deploy/dev.py up`), or point TIERSTREAM_KAFKA_BOOTSTRAP at yours"
+            f"deploy/dev.py up`), or point TIERSTREAM_KAFKA_BOOTSTRAP at yours{secured}"
         ) from error
     finally:
         await admin.close()

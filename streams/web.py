@@ -5,6 +5,7 @@ Loopback by default: it says where partitions stand, and asks nobody who they ar
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -33,13 +34,23 @@ async def serving(
             await site.start()
         except OSError as error:
             raise Halt(
-                f"port {port} of {settings.host} cannot be bound ({error.strerror}): another "
-                "worker of this role runs there, or the host is not ours; set "
-                "TIERSTREAM_WEB_PORT to a free port (0 takes any)"
+                f"port {port} of {settings.host} cannot be bound ({error.strerror}): {_mend(error)}"
             ) from error
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+def _mend(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            "another worker of this role runs there; set TIERSTREAM_WEB_PORT to a free port (0 "
+            "takes any)"
+        )
+    return (
+        "set TIERSTREAM_WEB_HOST to an address of this machine, or TIERSTREAM_WEB_PORT to a port "
+        "that this user may take (0 takes any)"
+    )
 
 
 def _routes(metrics: Metrics, missing: Missing) -> list[web.RouteDef]:

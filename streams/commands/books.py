@@ -10,6 +10,7 @@ import typer
 from rules.book import Book
 from rules.compiler.compile import compile_book
 from streams.commands.common import CommandFailed
+from streams.jobs.publish import unreadable
 
 BookFile = Annotated[Path, typer.Argument(help="A rulebook in YAML.")]
 
@@ -23,7 +24,7 @@ def text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"{file} cannot be read: {error}") from error
+        raise CommandFailed(unreadable(file, error)) from error
 
 
 def read_book(file: Path) -> tuple[str, Book]:

@@ -244,20 +244,23 @@ def _lines(path: Path) -> Iterator[str]:
             for line in file:
                 number += 1
                 yield line
-    except FileNotFoundError as error:
-        raise BadFile(f"{path} does not exist; check the path") from error
-    except UnicodeDecodeError as error:
-        # The bytes in doubt begin in the line after the last one that was read whole.
-        at = number + 1 + error.object[: error.start].count(b"\n")
-        raise BadFile(f"{path}:{at}: is not UTF-8: {error.reason}. Save it as UTF-8") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadFile(
             f"{path}:{number + 1}: cannot be unpacked: {error}. Fetch or pack the file again"
         ) from error
-    except OSError as error:
-        raise BadFile(
-            f"{path} cannot be read: {error.strerror or error}; check the path"
-        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(unreadable(path, error, number)) from error
+
+
+def unreadable(path: Path, error: OSError | UnicodeDecodeError, whole: int = 0) -> str:
+    """Say why a file cannot be read, and what to do; `whole` of its lines were read."""
+    if isinstance(error, FileNotFoundError):
+        return f"{path} does not exist; check the path"
+    if isinstance(error, OSError):
+        return f"{path} cannot be read: {error.strerror or error}; check the path"
+    # The bytes in doubt begin in the line after the last one that was read whole.
+    at = whole + 1 + error.object[: error.start].count(b"\n")
+    return f"{path}:{at}: is not UTF-8: {error.reason}. Save it as UTF-8"
 
 
 def _refuse_what_is_gone_once_read(path: Path) -> None:

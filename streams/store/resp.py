@@ -29,6 +29,8 @@ _PORT = 6379
 _ELSEWHERE = frozenset({"READONLY", "MASTERDOWN"})
 """From a server that is a replica now; its name or address may lead to the primary by now."""
 _PERMANENT = frozenset({"NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE"})
+_REBUFFS = frozenset({"ERR", "NOAUTH", "NOPERM", "WRONGPASS"})
+_CROWDED = "max number of clients"  # says a server that lets nobody in for now, in place of a reply
 _LOOK_AT = (
     "Does it run, is it Redis at all, and does it expect TLS (`rediss://`)? TIERSTREAM_REDIS_URL "
     "says where it is expected, and how."
@@ -183,6 +185,16 @@ class Connection:
             "and that no other program uses the same key prefix."
         )
 
+    def _rebuff(self, command: Argument, error: hiredis.ReplyError) -> Halt | ReplyFailed:
+        """Return what a refused greeting means: our settings are wrong, or it is too busy."""
+        failed = ReplyFailed(command, error)
+        if failed.code not in _REBUFFS or _CROWDED in str(error):
+            return failed
+        return Halt(
+            f"Redis at {self._address} answered and refused {command!s} ({error}). Correct user, "
+            "password or database in TIERSTREAM_REDIS_URL."
+        )
+
     def _drop(self, link: _Link | None) -> None:
         if link is not None:
             link.abort()
@@ -214,4 +226,4 @@ class Connection:
         for greeting in greetings:
             reply = await link.send(greeting)
             if isinstance(reply, hiredis.ReplyError):
-                raise self._failure(greeting[0], reply)
+                raise self._rebuff(greeting[0], reply)

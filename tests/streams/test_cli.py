@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 from typer.testing import CliRunner
@@ -169,6 +169,29 @@ def test_a_broker_that_is_away_is_named_with_what_to_do() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"TIERSTREAM_KAFKA_SECURITY_PROTOCOL": "SSL"},
+        {"TIERSTREAM_KAFKA_SASL_USERNAME": "shop"},
+    ],
+)
+def test_a_broker_may_be_away_because_it_speaks_another_protocol(given: dict[str, Any]) -> None:
+    done = _run("topics", "check", TIERSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1", **given)
+    spoken = given.get("TIERSTREAM_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
+    said = f"; TIERSTREAM_KAFKA_SECURITY_PROTOCOL={spoken} must be what it speaks there\n"
+    assert done.stderr.endswith(said)
+
+
+def test_a_rulebook_that_is_no_text_is_named_with_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "book.yaml"
+    file.write_bytes("rulebook: shop\n# Käse\n".encode("latin1"))
+    done = _run("rules", "check", str(file))
+    assert done.returncode == 1
+    assert "book.yaml:2: is not UTF-8: " in done.stderr
+    assert "Save it as UTF-8" in done.stderr
+
+
 def test_a_misspelt_variable_is_named() -> None:
     done = _run("topics", "check", TIERSTREAM_KAFKA_BOOTSTRP="127.0.0.1:1")
     assert done.returncode == 1
@@ -233,7 +256,8 @@ def test_an_interrupt_while_modules_are_imported_shows_no_stack() -> None:
         (["publish", "nothing.jsonl"], "does not exist"),
         (["clock", "advance", "--to", "tomorrow"], "is no instant"),
         (["explain", "anna", "--at", "2026-01-05"], "is no instant"),
-        (["rules", "test", "nothing.yaml"], "cannot be read"),
+        (["rules", "test", "nothing.yaml"], "nothing.yaml does not exist; check the path"),
+        (["rules", "check", "rules"], "rules cannot be read: Is a directory; check the path"),
         (["replay"], "--verify"),
     ],
 )

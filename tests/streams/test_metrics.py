@@ -149,3 +149,12 @@ async def test_a_taken_port_says_how_to_choose_another() -> None:
         with pytest.raises(Halt, match="TIERSTREAM_WEB_PORT"):
             async with serving(Web(), port, Metrics(), ask):
                 pass
+
+
+async def test_a_host_of_somebody_else_says_to_choose_another() -> None:
+    async def ask() -> list[str]:
+        return []
+
+    with pytest.raises(Halt, match="TIERSTREAM_WEB_HOST to an address of this machine"):
+        async with serving(Web(host="192.0.2.1"), 0, Metrics(), ask):
+            pass

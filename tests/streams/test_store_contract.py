@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streams.errors import Unavailable
+from streams.errors import Halt, Unavailable
 from streams.store.memory import MemoryStore
 from streams.store.port import EMPTY
 from streams.store.resp import Connection
@@ -81,6 +81,46 @@ async def test_a_server_that_is_no_redis_is_told_with_what_to_look_at(
         port = server.sockets[0].getsockname()[1]
         connection = Connection(f"redis://127.0.0.1:{port}", timeout_s=0.2)
         with pytest.raises(Unavailable, match=rf"{said}.*Redis at all.*`rediss://`.*_REDIS_URL"):
+            await connection.call("PING")
+        await connection.close()
+        await over.wait()
+
+
+@pytest.mark.parametrize(
+    ("url", "refusal", "meaning"),
+    [
+        (
+            ":wrong@{}/0",
+            "WRONGPASS invalid username-password pair",
+            (Halt, "answered and refused AUTH .*Correct user, password or database"),
+        ),
+        (
+            ":none@{}/0",
+            "ERR AUTH <password> called without any password configured",
+            (Halt, "answered and refused AUTH"),
+        ),
+        ("{}/99", "ERR DB index is out of range", (Halt, "answered and refused SELECT")),
+        ("{}/1", "ERR max number of clients reached", (Unavailable, "max number of clients")),
+    ],
+)
+async def test_a_refused_greeting_is_told_from_no_answer(
+    url: str, refusal: str, meaning: tuple[type[Exception], str]
+) -> None:
+    over = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(f"-{refusal}\r\n".encode())
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        over.set()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        connection = Connection(f"redis://{url.format(f'127.0.0.1:{port}')}", 1)
+        kind, said = meaning
+        with pytest.raises(kind, match=said):
             await connection.call("PING")
         await connection.close()
         await over.wait()
