@@ -159,7 +159,9 @@ def _what(event: EraEvent) -> str:
 
 
 def _table(section: str, changes: Sequence[Change]) -> Table:
-    table = Table("what", "part", "", "old", "new", title=section, title_justify="left")
+    table = Table(title=section, title_justify="left")
+    for name in ("what", "part", "", "old", "new"):
+        table.add_column(name, overflow="fold")
     for each in changes:
         why = "" if each.why is None else f"\n({each.why})"
         cells = (each.name, each.part, each.kind, each.old or "", (each.new or "") + why)

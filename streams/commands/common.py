@@ -22,8 +22,12 @@ from streams.store.redis import RedisStore
 
 _T = TypeVar("_T")
 
+_WIDE = 10_000
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+if not out.is_terminal:
+    out.width = _WIDE  # a pipe or a file has no edge at which a table would have to be cut
 
 
 class CommandFailed(TierstreamError):

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from models.calendar import rfc3339
 from rules import facts
 from rules.book import Book
 from rules.compiler.compile import compile_book
@@ -21,7 +22,7 @@ from streams.commands import changing, previewing, rehearsing
 from streams.commands.books import BookFile, read_book, summary
 from streams.commands.changing import has_places
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
-from streams.jobs.in_force import in_force
+from streams.jobs.in_force import activated_as, in_force
 from streams.log.port import Append, Entry
 from streams.topics import CONTROL
 
@@ -51,7 +52,8 @@ def activate(
 ) -> None:
     """Put a rulebook into force: every customer is concluded again under it, gradually.
 
-    It has to say what takes the place of a tier or category of the one before.
+    It has to say what takes the place of a tier or category of the one before. A name and version
+    mean one text for ever; going back to an earlier one is activating that one again.
     """
     text, book = read_book(file)
     if run(_activate(text, book, reason)):
@@ -95,28 +97,20 @@ async def _activate(text: str, book: Book, reason: str | None) -> bool:
         control = reached.catalogue.name(CONTROL)
         before = await in_force(reached.log, control)
         whole = standalone(text, "rulebook.yaml")
-        if is_same(before, compile_book(whole)):
+        fingerprint = compile_book(whole).fingerprint
+        for at, earlier in await activated_as(reached.log, control, book.name, book.version):
+            if earlier.fingerprint != fingerprint:
+                raise CommandFailed(
+                    f"{book.name} {book.version} was activated at {rfc3339(at)} with another text, "
+                    "and what is told names rulebooks by name and version: raise `version:`, then "
+                    "activate it"
+                )
+        if before is not None and before.fingerprint == fingerprint:
             return False
         has_places(before, book)
         entry = Entry(None, activation(whole, book, by=getuser(), reason=reason))
         await reached.producer.deliver([Append(control, 0, [entry])])
         return True
-
-
-def is_same(before: Book | None, book: Book) -> bool:
-    """Whether a rulebook is the one in force, whatever its comments say.
-
-    Raises:
-        CommandFailed: it calls itself that, and says something else.
-    """
-    if before is None or (before.name, before.version) != (book.name, book.version):
-        return False
-    if before.fingerprint != book.fingerprint:
-        raise CommandFailed(
-            f"{book.name} {book.version} is in force with another text, and what is told names "
-            "rulebooks by version: raise `version:`, then activate it"
-        )
-    return True
 
 
 def activation(text: str, book: Book, *, by: str, reason: str | None = None) -> bytes:

@@ -35,12 +35,43 @@ async def in_force(log: Log, topic: str) -> Book | None:
     return None
 
 
+async def activated_as(log: Log, topic: str, name: str, version: int) -> list[tuple[int, Book]]:
+    """Return what was activated under a name and version, oldest first, each with when it was.
+
+    Instants are in seconds since 1970. `topic` is the control topic, and all of it is read.
+
+    Raises:
+        Unavailable: the topic cannot be read.
+    """
+    found = []
+    start, end = await log.bounds(topic, 0)
+    async for records, _ in log.read(topic, 0, start, end):
+        for record in records:
+            event = _activated(record)
+            if event is not None and (event.name, event.version) == (name, version):
+                book = _compiled(event)
+                found += [] if book is None else [(record.timestamp, book)]
+    return found
+
+
 def _book(record: Record) -> Book | None:
     """Return the rulebook that a record activates; None: it does something else, or is refused."""
+    event = _activated(record)
+    return None if event is None else _compiled(event)
+
+
+def _activated(record: Record) -> RulebookActivated | None:
     try:
         event = accept(
             TOPICS[CONTROL], record.key, record.value, record.headers, offset=record.offset
         ).event
-        return compile_book(event.text) if isinstance(event, RulebookActivated) else None
-    except (BadEvent, BadRulebook):
+    except BadEvent:
+        return None
+    return event if isinstance(event, RulebookActivated) else None
+
+
+def _compiled(event: RulebookActivated) -> Book | None:
+    try:
+        return compile_book(event.text)
+    except BadRulebook:
         return None

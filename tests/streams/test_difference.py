@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import StringIO
@@ -294,9 +296,39 @@ def test_what_is_in_force_already_is_not_activated_again(
         assert said in capsys.readouterr().out
         assert written(control) == count
     file.write_text(TEXT.replace("version: 1", "version: 2").replace("1000", "900"), "utf-8")
-    with pytest.raises(CommandFailed, match=r"shop 2 is in force with another.*raise `version:`"):
+    with pytest.raises(CommandFailed, match=r"shop 2 was activated at .*raise `version:`"):
         activate(file)
     assert written(control) == 2
+
+
+def test_a_name_and_version_mean_one_rulebook_for_ever(control: MemoryLog, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    second = TEXT.replace("version: 1", "version: 2")
+    for text in (TEXT, second, TEXT):  # back to the first
+        file.write_text(text, encoding="utf-8")
+        activate(file)
+    file.write_text(second.replace("1000", "900"), encoding="utf-8")
+    said = r"shop 2 was activated at 2023-11-14T22:13:20Z with another text.* raise `version:`"
+    with pytest.raises(CommandFailed, match=said):
+        activate(file)
+    assert written(control) == 3
+
+
+def test_what_goes_into_a_pipe_is_not_cut(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(TEXT, encoding="utf-8")
+    names = " and ".join(f"orders(days={days}) >= few" for days in range(100, 110))
+    long = tmp_path / "long.yaml"
+    long.write_text(TEXT.replace("orders(days=90) >= few", names), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "rules", "diff", str(file), str(long)],
+        env={"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert names in done.stdout
+    assert "…" not in done.stdout
 
 
 def test_where_space_is_short_no_part_of_the_history_is_cut() -> None:
