@@ -23,7 +23,7 @@ from deploy.demo.screen import Screen
 from deploy.local.arguments import positive
 from deploy.local.errors import LocalError, MissingTool
 from deploy.local.processes import orderly_exit
-from deploy.local.services import Services, local_services
+from deploy.local.services import Services, local_services, started
 from models.calendar import calendar
 from models.errors import TierstreamError
 from rules import catalog
@@ -82,7 +82,8 @@ def _run(options: argparse.Namespace, screen: Screen) -> tuple[Findings, bool]:
     events = sample_events(options.events)
     if not options.embedded:
         try:
-            screen.say("Starting Kafka and Valkey ...")
+            ours = " and ".join(started())
+            screen.say(f"Starting {ours} ..." if ours else "Using services of your own ...")
             with local_services("demo") as services:
                 return asyncio.run(_with_services(services, events, screen))
         except MissingTool as error:

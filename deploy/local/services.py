@@ -28,6 +28,12 @@ class Services:
         return {KAFKA_VARIABLE: self.kafka_bootstrap, REDIS_VARIABLE: self.redis_url}
 
 
+def started() -> list[str]:
+    """Name the services that `local_services` starts, since the user names none of their own."""
+    ours = {"Kafka": KAFKA_VARIABLE, "Valkey": REDIS_VARIABLE}
+    return [name for name, variable in ours.items() if not os.environ.get(variable)]
+
+
 @contextlib.contextmanager
 def local_services(name: str, *, brokers: int = 1, persist: bool = True) -> Iterator[Services]:
     """Services for the block: the user's, as the two environment variables say, or new ones.

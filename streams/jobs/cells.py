@@ -25,15 +25,22 @@ def typed(cells: Mapping[str, str]) -> dict[str, Any]:
 def _read(name: str, text: str, types: frozenset[str]) -> int | float | bool | str:
     try:
         if "integer" in types:
-            return int(text)
+            return int(_plain(text))
         if "boolean" in types:
             return _TRUTH[text.lower()]
         if "number" in types:
-            return float(text)
+            return float(_plain(text))
     except (ValueError, KeyError):
         wanted = " or ".join(sorted(types - {"null"}))
         message = f"{name}: {text!r} is no {wanted}"
         raise ValueError(message) from None
+    return text
+
+
+def _plain(text: str) -> str:
+    """Return a number's text; raises ValueError where only Python would take it for one."""
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
     return text
 
 

@@ -141,7 +141,7 @@ def _event_type(line: str) -> str:
     try:
         said = json.loads(line)
     except json.JSONDecodeError as error:
-        why = f"{error.msg} at character {error.pos + 1}"
+        why = f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
         raise ValueError(f"the line is not JSON: {why}; write one object in each line") from None
     except (RecursionError, ValueError):
         message = "the line is not JSON: it nests too deeply, or has a number of too many digits"

@@ -2,12 +2,16 @@
 
 import json
 from hashlib import sha256
+from typing import NoReturn
 
 import msgspec
 import pytest
 
+from deploy.demo import __main__ as demo
 from deploy.demo.audit import Audit
 from deploy.demo.sample import GENERATED, sample_events
+from deploy.local.errors import LocalError
+from deploy.local.services import KAFKA_VARIABLE, REDIS_VARIABLE
 from models.decisions import Cause, RulebookRef, SegmentChanged, encode
 from models.wire import TOPICS, accept
 from streams.ledger import START
@@ -117,3 +121,33 @@ def test_what_is_generated_says_so() -> None:
         "customer.feedback.v1": {GENERATED},
         "customer.complaint.v1": {GENERATED},
     }
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({}, "Starting Kafka and Valkey ..."),
+        ({KAFKA_VARIABLE: "127.0.0.1:1"}, "Starting Valkey ..."),
+        (
+            {KAFKA_VARIABLE: "127.0.0.1:1", REDIS_VARIABLE: "redis://127.0.0.1:1"},
+            "Using services of your own ...",
+        ),
+    ],
+)
+def test_only_what_is_started_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    own: dict[str, str],
+    said: str,
+) -> None:
+    def reached(_: str) -> NoReturn:
+        raise LocalError("far enough", "Nothing.")
+
+    for name in (KAFKA_VARIABLE, REDIS_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(demo, "local_services", reached)
+    assert demo.main(["--events", "1"]) != 0
+    shown = capsys.readouterr()
+    assert said in shown.out + shown.err

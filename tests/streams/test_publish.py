@@ -82,17 +82,18 @@ def test_columns_of_csv_become_fields_of_their_types(tmp_path: Path) -> None:
     assert said["occurred_at"] == "2011-06-01T12:00:00+01:00"
 
 
-def test_a_cell_that_is_no_number_is_a_bad_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cell", ["12.50", "1_000", "\u0661\u0662"])
+def test_a_cell_that_is_no_number_is_a_bad_line(tmp_path: Path, cell: str) -> None:
     file = tmp_path / "sales.csv"
     names = list(purchase(1, "2011-06-01T12:00:00Z"))
     values = [str(value) for value in purchase(1, "2011-06-01T12:00:00Z").values()]
-    values[names.index("net_amount_minor")] = "12.50"
+    values[names.index("net_amount_minor")] = cell
     file.write_text(f"{','.join(names)}\n{','.join(values)}\n", encoding="utf-8")
     (line,) = read(file)
     assert isinstance(line, BadLine)
     assert line.number == 2
     assert "net_amount_minor" in line.message
-    assert "'12.50' is no integer" in line.message
+    assert f"{cell!r} is no integer" in line.message
 
 
 def test_a_missing_column_and_a_missing_file_are_named(tmp_path: Path) -> None:
@@ -208,13 +209,14 @@ def test_an_open_quote_does_not_swallow_the_rows_after_it(
     [
         ("not json", "the line is not JSON: Expecting value at character 1"),
         ('{"event": "purchase"', "the line is not JSON: Expecting ',' delimiter at character 21"),
+        ('{"event": "pur', "the line is not JSON: Unterminated string starting at character 11"),
         ("[" * 200_000, "the line is not JSON: it nests too deeply"),
         ('{"event": %s}' % ("1" * 5_000), "or has a number of too many digits"),
         ("[1,2]", "the line is no JSON object"),
         ("{}", "the line names no `event`; it is one of purchase, refund"),
         ('{"event": 5}', "the line names no `event`; it is one of purchase, refund"),
     ],
-    ids=["text", "unclosed", "deep", "digits", "array", "nothing", "number"],
+    ids=["text", "unclosed", "open", "deep", "digits", "array", "nothing", "number"],
 )
 def test_a_line_is_told_what_it_lacks(tmp_path: Path, line: str, message: str) -> None:
     file = tmp_path / "e.jsonl"
