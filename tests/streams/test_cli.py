@@ -232,22 +232,6 @@ def test_a_closed_pipe_ends_a_command_without_a_word(arguments: list[str]) -> No
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_an_interrupt_while_modules_are_imported_shows_no_stack() -> None:
-    program = (
-        "import sys\n"
-        "class Interrupted:\n"
-        "    def find_spec(self, name, *_):\n"
-        "        if name == 'typer': raise KeyboardInterrupt\n"
-        "sys.meta_path.insert(0, Interrupted())\n"
-        "from streams.__main__ import main\n"
-        "main()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout + done.stderr) == (130, "")
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

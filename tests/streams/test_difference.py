@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -18,16 +14,13 @@ from rich.console import Console
 from rules import catalog
 from rules.compiler.compile import compile_book
 from rules.language.entries import Rulebook
-from streams.commands import ruling
 from streams.commands.changing import Past, diff, has_places, past_table, read_history
 from streams.commands.common import CommandFailed
-from streams.commands.ruling import activate, activation
+from streams.commands.ruling import activation
 from streams.jobs.difference import Change, differences, unplaced
-from streams.jobs.in_force import in_force
 from streams.log.memory import MemoryLog
 from streams.log.port import Append, Entry
-from streams.settings import Settings
-from streams.topics import CONTROL, Catalogue
+from streams.topics import CONTROL
 
 TEXT = """
 rulebook: shop
@@ -227,23 +220,6 @@ def test_a_rulebook_in_another_currency_is_not_activated() -> None:
         has_places(before, other)
 
 
-async def test_in_force_is_what_was_activated_last() -> None:
-    log, book = MemoryLog(lambda: 1_700_000_000), compile_book(TEXT)
-    assert await in_force(log, CONTROL) is None
-    later = TEXT.replace("version: 1", "version: 2")
-    released = {"event": "clock.released", "source": "x", "ends": {"0": 1}, "by": "o", "reason": ""}
-    values = [
-        activation(TEXT, book, by="kim"),
-        activation(later, compile_book(later), by="kim"),
-        activation(TEXT.replace("orders(", "ordres("), book, by="refused"),
-        *[json.dumps(released).encode()] * 1_200,
-    ]
-    log.append(Append(CONTROL, 0, [Entry(None, value) for value in values]))
-    found = await in_force(log, CONTROL)
-    assert found is not None
-    assert found.version == 2
-
-
 def test_a_difference_that_activation_refuses_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -256,62 +232,6 @@ def test_a_difference_that_activation_refuses_is_said(
         "activation would be refused: the category `active` of `habit` is gone, "
         "and no `was:` takes its place"
     ) in shown
-
-
-@pytest.fixture
-def control(monkeypatch: pytest.MonkeyPatch) -> MemoryLog:
-    """The log that commands reach."""
-    log = MemoryLog(lambda: 1_700_000_000)
-
-    @asynccontextmanager
-    async def reach(settings: Settings) -> AsyncIterator[SimpleNamespace]:
-        async def deliver(appends: list[Append]) -> None:
-            for each in appends:
-                log.append(each)
-
-        producer = SimpleNamespace(deliver=deliver)
-        yield SimpleNamespace(catalogue=Catalogue.of(settings), log=log, producer=producer)
-
-    monkeypatch.setattr(ruling, "settings", Settings)
-    monkeypatch.setattr(ruling, "reach", reach)
-    return log
-
-
-def written(log: MemoryLog) -> int:
-    return asyncio.run(log.bounds(CONTROL, 0)).end
-
-
-def test_what_is_in_force_already_is_not_activated_again(
-    control: MemoryLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "shop.yaml"
-    for text, said, count in (
-        (TEXT, "shop 1 is on its way into force", 1),
-        (TEXT, "shop 1 is in force already; nothing was written", 1),
-        (f"# another comment{TEXT}", "shop 1 is in force already", 1),
-        (TEXT.replace("version: 1", "version: 2"), "shop 2 is on its way into force", 2),
-    ):
-        file.write_text(text, encoding="utf-8")
-        activate(file)
-        assert said in capsys.readouterr().out
-        assert written(control) == count
-    file.write_text(TEXT.replace("version: 1", "version: 2").replace("1000", "900"), "utf-8")
-    with pytest.raises(CommandFailed, match=r"shop 2 was activated at .*raise `version:`"):
-        activate(file)
-    assert written(control) == 2
-
-
-def test_a_name_and_version_mean_one_rulebook_for_ever(control: MemoryLog, tmp_path: Path) -> None:
-    file = tmp_path / "shop.yaml"
-    second = TEXT.replace("version: 1", "version: 2")
-    for text in (TEXT, second, TEXT):  # back to the first
-        file.write_text(text, encoding="utf-8")
-        activate(file)
-    file.write_text(second.replace("1000", "900"), encoding="utf-8")
-    said = r"shop 2 was activated at 2023-11-14T22:13:20Z with another text.* raise `version:`"
-    with pytest.raises(CommandFailed, match=said):
-        activate(file)
-    assert written(control) == 3
 
 
 def test_what_goes_into_a_pipe_is_not_cut(tmp_path: Path) -> None:

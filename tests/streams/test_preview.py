@@ -97,11 +97,15 @@ async def test_what_is_previewed_is_what_an_activation_says() -> None:
     assert ways == {("silver", "silver"): ["anna"], ("gold", "gold"): ["carl", "dora"]}
 
 
-async def test_nothing_moves_under_the_rulebook_in_force() -> None:
+async def test_nothing_moves_under_the_rulebook_in_force(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     place, _ = await shop(book())
     tally = await previewed(place, book())
     assert not tally.outputs
     assert all(left == entered for matrix in tally.matrices.values() for left, entered in matrix)
+    say(tally, compile_book(book()))
+    assert capsys.readouterr().out.endswith("Subscribers would get 0 outputs about 0 customers\n")
 
 
 async def test_before_the_first_rulebook_everybody_joins() -> None:
@@ -264,12 +268,6 @@ async def test_the_bar_ends_full() -> None:
     with ThreadPoolExecutor(1) as executor:
         await census(place.store, 1, draft(HARDER), executor, lambda *each: told.append(each))
     assert told[-1] == (len(WHO), len(WHO))
-
-
-async def test_what_is_not_listed_has_no_colon(capsys: pytest.CaptureFixture[str]) -> None:
-    place, _ = await shop(book())
-    say(await previewed(place, book()), compile_book(book()))
-    assert capsys.readouterr().out.endswith("Subscribers would get 0 outputs about 0 customers\n")
 
 
 async def test_what_came_into_force_meanwhile_is_noticed() -> None:
