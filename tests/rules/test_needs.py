@@ -132,7 +132,7 @@ def test_a_score_lists_the_points_that_are_open() -> None:
     assert (lack["have"], lack["need"], lack["parts"]) == (20, 40, need["parts"])
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(pairs())
 def test_something_is_missing_exactly_where_the_tier_is(pair: Pair) -> None:
     state = pair.customer()
