@@ -120,15 +120,20 @@ def _engagement(facts: Facts, event: Engagement, zone: Calendar) -> None:
 
 
 def newer_attribute(facts: Facts, name: str, at: int, value: object) -> None:
-    """Keep the newest value of an attribute; a deleted one keeps its instant, to stay deleted."""
+    """Keep the newest value of an attribute; a deleted one keeps its instant, to stay deleted.
+
+    Of two of the same instant a consent withdrawn wins, and otherwise the one that sorts later.
+    """
     known = facts.profile.get(name)
     if known is None and len(facts.profile) >= PROFILE_MAX:
         return
-    if known is None or (known[0], _rank(known[1])) < (at, _rank(value)):
+    if known is None or (known[0], _rank(name, known[1])) < (at, _rank(name, value)):
         facts.profile[name] = (at, value)
         if known is None:
             facts.profile = dict(sorted(facts.profile.items()))
 
 
-def _rank(value: object) -> bytes:
+def _rank(name: str, value: object) -> bytes:
+    if name.startswith("consents.") and isinstance(value, bool):
+        value = not value
     return msgspec.json.encode(value)

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import msgspec
 
 from streams.batch import Batch, Result
-from streams.ledger import START, Ledger, Position
+from streams.errors import Halt
+from streams.ledger import START, Ledger, Origin, Position
 from streams.log.port import Log, Record
 from streams.store import keys
 from streams.topics import LOG, STATE
@@ -129,8 +130,11 @@ async def verify(
     """Replay one partition up to its newest settled position; None where there is none yet.
 
     `progress` is told the offset reached and the offset to reach.
+
+    Raises:
+        Halt: the changelog is another application's.
     """
-    goal = await _settled(log, prefix + STATE, partition)
+    goal = await _settled(log, prefix + STATE, partition, app)
     if goal is None:
         return None
     replay = Replay(app, partition, partitions)
@@ -153,11 +157,15 @@ async def verify(
     )
 
 
-async def _settled(log: Log, topic: str, partition: int) -> Position | None:
+async def _settled(log: Log, topic: str, partition: int, app: str) -> Position | None:
     bounds = await log.bounds(topic, partition)
     found = None
     async for records, _ in log.read(topic, partition, bounds.start, bounds.end, CHUNK):
         for record in records:
+            if record.key == keys.ORIGIN and record.value is not None:
+                foreign = Origin.read(record.value.decode()).foreign(app)
+                if foreign is not None:
+                    raise Halt(foreign)
             if record.key == keys.POSITION and record.value is not None:
                 position = msgspec.json.decode(record.value, type=Position)
                 if position.settled:

@@ -251,6 +251,13 @@ def test_the_newest_profile_wins_and_the_larger_value_a_tie(turn: int) -> None:
 
 
 @pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_of_the_same_instant_a_consent_withdrawn_wins(turn: int) -> None:
+    name = "consents.marketing.granted"
+    said = [of(events.Profile, T0, patch={name: granted}) for granted in (True, False)]
+    assert folded(said[::turn]).profile == {name: (T0, False)}
+
+
+@pytest.mark.parametrize("turn", [1, -1])
 def test_a_deleted_attribute_stays_deleted(turn: int) -> None:
     assert folded([profile(T0, city="York"), profile(T0 + 1, city=None)][::turn]).profile == {
         "city": (T0 + 1, None)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from models import events
 from models.errors import Reason
+from streams.errors import Halt
 from streams.jobs.replay import Verdict, shortfall, verify
+from streams.ledger import Origin
 from streams.log.memory import MemoryLog
 from streams.log.port import Bounds, Entry
 from streams.partition import Partition
@@ -60,8 +64,17 @@ async def test_without_a_settled_position_there_is_nothing_to_compare() -> None:
     assert await verify(place.log, "test", 0, 1) is None
 
 
-async def test_another_history_is_told_apart() -> None:
+async def test_the_proof_of_another_application_is_refused() -> None:
+    place = Place()
+    place.append(*some())
+    await settled(place)
+    with pytest.raises(Halt, match="TIERSTREAM_APP=test"):
+        await verify(place.log, "other", 0, 1)
+
+
+async def test_another_history_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under another app name every output has another id; the states are the same."""
+    monkeypatch.setattr(Origin, "foreign", lambda *_: None)  # as of a log from before it was noted
     place = Place()
     place.append(*some())
     await settled(place)
