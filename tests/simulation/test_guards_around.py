@@ -51,7 +51,7 @@ PERSONS = {
         [TakeOver], "_check_log", "position.partitions != partitions", "False"
     ),
     "a log that a newer engine concludes is not touched": Guard(
-        [eras.Era], "__init__", "record.engine > ENGINE", "False"
+        [eras], "check_engine", "engine > ENGINE", "False"
     ),
 }
 
