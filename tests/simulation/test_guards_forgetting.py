@@ -46,11 +46,12 @@ FORGETFUL = {
 
 
 RARE = {
+    "a changelog that seems empty is not begun over what stands open": 7_300,
     "what stands open is ended on condition of the changelog's end": 3_700,
     "what was sent on and forgotten is ended": 1_800,
     "an end that was forgotten itself is taken up": 1_000,
 }
-"""What one seed in a thousand needs: from where on there is one."""
+"""What one seed in thousands needs: from where on there is one."""
 
 
 def _forgetting(world: World) -> None:
