@@ -228,7 +228,7 @@ async def test_passwords_and_databases_come_from_the_url(own_server: Valkey) -> 
     place = f"127.0.0.1:{own_server.port}"
     for url in (f"redis://{place}/0", f"redis://:wrong@{place}/0"):
         store = RedisStore(url, "app")
-        with pytest.raises(Halt, match="[Uu]ser(,| and) password"):
+        with pytest.raises(Halt, match=r"[Uu]ser(,| and) password"):
             await store.claim(P, ME)
         await store.close()
     store = RedisStore(f"redis://:s3cret%2Fword@{place}/2", "app")
