@@ -34,8 +34,9 @@ def tier_changed(
     book, state = judge.book, envelope.state
     now = View(book, state, change.at, judge.band, judge.given, state.concluded.tier)
     then, qualified = now, change.qualified
-    if move.decided is not None:
-        qualified, _, at, seen = move.decided
+    decided = move.decided
+    if decided is not None and (decided.at != change.at or decided.state is not state):
+        qualified, _, at, seen = decided
         then = View(book, seen, at, judge.band, judge.given, state.concluded.tier)
     to = book.tiers[move.to]
     down = change.tier is not None and move.to < change.tier
