@@ -45,12 +45,9 @@ def complaint(facts: Facts, event: Complaint, zone: Calendar) -> None:
     detail = (at, COMPLAINT_TYPES.index(event.type), severity)
     case = next((c for c in facts.complaints if c.key == key), None)
     said = event.original
-    if (
-        case is None
-        and said is not None
-        and len(facts.complaints) >= COMPLAINTS_MAX
-        and (said.occurred_at, key) < _opened(facts.complaints[0])
-    ):  # it is among those that were counted by day
+    is_full = len(facts.complaints) >= COMPLAINTS_MAX
+    # What is older than the oldest that is kept is among those that were counted by day.
+    if case is None and said and is_full and (said.occurred_at, key) < _opened(facts.complaints[0]):
         day = zone.day(said.occurred_at)
         uncount(facts, _complaint_series(said), day, 1)
         if event.action == "amended":
@@ -94,12 +91,9 @@ def feedback(facts: Facts, event: Feedback, zone: Calendar) -> None:
     at = event.occurred_at
     case = next((c for c in facts.feedback if c.key == key), None)
     said = event.original
-    if (
-        case is None
-        and said is not None
-        and len(facts.feedback) >= FEEDBACK_MAX
-        and (said.occurred_at, key) < _given(facts.feedback[0])
-    ):  # it is among those that were counted by day
+    is_full = len(facts.feedback) >= FEEDBACK_MAX
+    # As with complaints.
+    if case is None and said and is_full and (said.occurred_at, key) < _given(facts.feedback[0]):
         day = zone.day(said.occurred_at)
         for name, amount in _feedback_series(said):
             uncount(facts, name, day, amount)
