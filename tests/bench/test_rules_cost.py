@@ -9,6 +9,8 @@ from tests.bench.inmemory import InMemory
 from tests.bench.rules_cost import Extent, rules_cost
 from tests.bench.workload import FIRST_DAY, ZONE, Shop
 
+pytestmark = pytest.mark.long  # they play whole histories
+
 
 @pytest.mark.parametrize(
     ("name", "dimensions", "rules"),

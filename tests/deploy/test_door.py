@@ -90,6 +90,7 @@ def test_a_problem_of_the_machine_is_told_with_its_advice(
     assert capsys.readouterr().err == "Java was not found.\n  → Install Java.\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -115,6 +116,7 @@ def test_nothing_can_be_done_less_than_once(arguments: tuple[str, str, str]) -> 
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", dev.PROGRAMS)
 def test_help_names_every_option(command: str) -> None:
     answer = subprocess.run(

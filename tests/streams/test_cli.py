@@ -213,6 +213,7 @@ def test_letters_that_the_terminal_lacks_are_replaced(tmp_path: Path) -> None:
     assert "shop 1 ? shop 1" in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "arguments", [["rules", "facts"], ["rules", "coverage", "--json"], ["--help"]]
 )
@@ -223,6 +224,7 @@ def test_a_full_disk_is_said_in_a_line(arguments: list[str]) -> None:
     assert done.stderr == "error: cannot write: No space left on device; is the disk full?\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("arguments", [["doctor"], ["rules", "facts"]])
 def test_a_closed_pipe_ends_a_command_without_a_word(arguments: list[str]) -> None:
     reader, writer = os.pipe()
