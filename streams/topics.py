@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
-    GroupCoordinatorNotAvailableError,
     KafkaError,
     TopicAlreadyExistsError,
     for_code,
@@ -203,14 +202,6 @@ async def check_log(settings: Settings) -> Finding | None:
     if log.name not in counts:
         return _missing(log)
     return next(iter(differences(log._replace(config={}), counts[log.name], {})), None)
-
-
-def lacks_positions(error: Unavailable) -> bool:
-    """Tell whether a group's positions were not found for want of Kafka's own topic for them.
-
-    The brokers make it when a group is first asked for, and refuse until it is there.
-    """
-    return isinstance(error.__cause__, GroupCoordinatorNotAvailableError)
 
 
 def differences(topic: Topic, partitions: int, config: Mapping[str, str]) -> list[Finding]:

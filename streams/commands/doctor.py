@@ -13,7 +13,6 @@ from rules.eras import check_engine
 from streams import topics
 from streams.commands.clock import judged
 from streams.commands.common import CommandFailed, Reach, out, reach, run, settings
-from streams.errors import Unavailable
 from streams.ledger import Position
 from streams.log.partitioner import partition_for
 from streams.log.port import Record
@@ -140,12 +139,7 @@ async def _promised(reached: Reach) -> int | None:
     """Return to where the clock can go; None where nothing tells it, or somebody else moves it."""
     if reached.settings.ticker == "off":
         return None
-    try:
-        verdict = await judged(reached)
-    except Unavailable as error:
-        if not topics.lacks_positions(error):
-            raise
-        return None
+    verdict = await judged(reached)
     return verdict.t if isinstance(verdict, Promise) else None
 
 
@@ -193,14 +187,7 @@ def _mark(waiting: int) -> Mark:
 
 async def _lag(reached: Reach) -> AsyncIterator[Symptom]:
     ends = await reached.positions.ends(reached.catalogue.sources)
-    try:
-        passed = await reached.positions.committed(reached.settings.consumer_group(Role.INGRESS))
-    except Unavailable as error:
-        if not topics.lacks_positions(error):
-            raise
-        text = "ingress: no committed positions yet, as on a new cluster; try again in a moment"
-        yield Symptom(Mark.NOTE, text)
-        return
+    passed = await reached.positions.committed(reached.settings.consumer_group(Role.INGRESS))
     waiting = 0
     for topic in reached.catalogue.sources:
         behind = sum(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from models.calendar import rfc3339
 from models.errors import Reason
@@ -18,11 +17,9 @@ from streams import topics
 from streams.commands.common import CommandFailed, reach
 from streams.commands.doctor import Mark, Symptom, examine
 from streams.commands.telling import TOLD
-from streams.errors import Unavailable
 from streams.ledger import START
 from streams.log.partitioner import partition_for
 from streams.log.port import Append, Entry, Record
-from streams.log.positions import KafkaPositions, Position
 from streams.outputs import dead_letter
 from streams.settings import Kafka, Redis, Role, Settings, Topic
 from streams.store import keys
@@ -203,21 +200,6 @@ async def test_a_doctor_asks_nothing_of_topics_that_are_not_as_they_must_be(
     *_, topic, last = await examined(fresh.model_copy(update=change))
     assert (topic.mark, last.mark) == (Mark.ILL, Mark.NOTE)
     assert last.text.startswith("nothing more is looked at before that is mended")
-
-
-async def test_a_doctor_of_a_new_cluster_lets_it_come_to_itself(
-    fresh: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def refused(_: KafkaPositions, __: str) -> dict[tuple[str, int], Position]:
-        raise Unavailable("refused") from GroupCoordinatorNotAvailableError()
-
-    monkeypatch.setattr(KafkaPositions, "committed", refused)
-    *_, ingress, letters = await examined(fresh)
-    assert ingress.mark is Mark.NOTE
-    assert ingress.text.endswith(
-        "no committed positions yet, as on a new cluster; try again in a moment"
-    )
-    assert letters == Symptom(Mark.WELL, "dead letters: none")
 
 
 async def test_a_doctor_finds_the_store_of_another_log_and_dead_letters(fresh: Settings) -> None:
