@@ -142,6 +142,7 @@ class Standing(msgspec.Struct, array_like=True):
     shadow: tuple[int, int] | None = None
     hold_until: int | None = None
     reviewed_at: int | None = None  # the last review that was held
+    brought: tuple[int, int] | None = None  # a merge's tier and since when; not looked at yet
 
 
 class Asked(msgspec.Struct, array_like=True):

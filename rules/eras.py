@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from models.customer import Conclusions, CustomerState
     from rules.book import Book, Dimension, Named
 
-ENGINE = 7  # raised whenever `reduce`, `due` or the packing of states changes its results
+ENGINE = 8  # raised whenever `reduce`, `due` or the packing of states changes its results
 ERAS_MAX = 8
 _RATES_MAX = 400  # days of exchange rates that an era keeps
 LATENESS_DAYS = 30
@@ -240,6 +240,9 @@ def _standing(standing: Standing, before: Book, after: Book) -> Standing | None:
     if standing.shadow is not None:
         tier = moved(standing.shadow[0])
         carried.shadow = None if tier is None else (tier, standing.shadow[1])
+    if standing.brought is not None:
+        tier = moved(standing.brought[0])
+        carried.brought = None if tier is None else (tier, standing.brought[1])
     return carried
 
 

@@ -51,15 +51,15 @@ def depart(
             "circle; her events are counted here already"
         )
         return Refusal(Reason.REFUSED, message)
-    concluded, standing = state.concluded, state.concluded.standing
+    standing = state.concluded.standing
     override = None if standing is None else standing.override
     names = [] if book is None else [tier.name for tier in book.tiers]
-    tier = concluded.tier if standing is None or standing.shadow is None else standing.shadow[0]
+    tier, since = _own(state)
     bare = CustomerState(
         seen=state.seen,
         floor=state.floor,
         facts=state.facts,
-        concluded=Conclusions(tier_since=concluded.tier_since, standing=standing),
+        concluded=Conclusions(tier_since=since, standing=standing),
         absorbed=state.absorbed,
     )
     packed = b64encode(zlib.compress(pack(bare), 1)).decode()
@@ -103,7 +103,7 @@ def arrive(
 ) -> None:
     """Add to the survivor, in place, what was sent: facts, ids of events, and the better tier.
 
-    Her own override wins. The higher tier and its beginning are what the laws go on from.
+    Her own override wins. Where the other's tier is higher, the laws go on from that.
     """
     sent = unpack(zlib.decompress(b64decode(event.state)))
     merge(state.facts, sent.facts, zone, today or 0, LATENESS_DAYS)
@@ -125,7 +125,17 @@ def _stand(state: CustomerState, sent: CustomerState, event: CustomerMoved, book
             standing.override = msgspec.structs.replace(other.override, tier=index)
     if other is not None and other.hold_until is not None:
         standing.hold_until = max(standing.hold_until or 0, other.hold_until)
-    own = (concluded.tier, concluded.tier_since) if standing.shadow is None else standing.shadow
-    if tier is not None and since is not None and (own[0] is None or tier > own[0]):
-        standing.shadow = (tier, since)
+    own, _ = _own(state)
+    if tier is not None and since is not None and (own is None or tier > own):
+        standing.brought = (tier, since)
     concluded.standing = standing
+
+
+def _own(state: CustomerState) -> tuple[int, int] | tuple[None, None]:
+    """Return the tier that is a customer's own beneath an override, and since when."""
+    concluded, standing = state.concluded, state.concluded.standing
+    if standing is not None and (own := standing.brought or standing.shadow) is not None:
+        return own
+    if concluded.tier is None or concluded.tier_since is None:
+        return None, None
+    return concluded.tier, concluded.tier_since

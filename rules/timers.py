@@ -5,6 +5,7 @@ Which instant is due is concluded with everything else (`Book.conclude`, `churn_
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
 SPREAD_S = 6 * 3600
 _QUARTER_S = 900
-_OUTLOOK_STEPS = 4
-_DECIDING = {"tier.grace_end", "tier.review", "override.end", "hold.end"}
+_OUTLOOK_STEPS = 8
 
 
 def look_at(customer: bytes, due: int | None) -> int | None:
@@ -66,29 +66,14 @@ def _is_step(state: CustomerState, churn: Scale, due: int) -> bool:
     return stand is not None and has_stepped(churn, state.concluded, score_at(churn, stand, due))
 
 
-def outlook(judge: Judge, at: int) -> Outlook | None:
-    """Return what happens to the tier next if nothing happens and the churn band stays.
+def outlook(judge: Judge, at: int, said_at: int) -> Outlook | None:
+    """Return what becomes of the tier next if nothing happens and the churn band stays.
 
     Only if it is near: at most `_OUTLOOK_STEPS` instants are looked at.
     """
-    book, state = judge.book, judge.state
-    tier, standing = state.concluded.tier, state.concluded.standing
-    decided = {
-        instant: kind for instant, kind in tiering.wakes(judge, at).items() if kind in _DECIDING
-    }
-    first = min(decided, default=None)
-    near = None if first is None else Outlook(rfc3339(first), decided[first])
-    if standing is not None and (standing.warned or standing.override or standing.hold_until):
-        return near
-    due = book.ladder(state, at, judge.band, judge.given)[3]
-    for _ in range(_OUTLOOK_STEPS):
-        if due is None or tier is None or (first is not None and first <= due):
-            return near
-        qualified, held, _, later = book.ladder(state, due, judge.band, judge.given)
-        if qualified.bit_length() - 1 > tier:
-            return Outlook(rfc3339(due), "tier.changed")
-        if not held >> tier & 1:
-            warns = book.tiers[tier].grace_days or book.tiers[tier].minimum_stay_days
-            return Outlook(rfc3339(due), "tier.warning" if warns else "tier.changed")
-        due = later
-    return near
+    for instant, _, told in islice(tiering.forward(judge, at, said_at), _OUTLOOK_STEPS):
+        if told.move is not None:
+            return Outlook(rfc3339(instant), "tier.changed")
+        if told.cleared is not None or told.warned == "set":
+            return Outlook(rfc3339(instant), "tier.warning")
+    return None

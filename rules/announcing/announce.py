@@ -76,7 +76,7 @@ def _tier(envelope: Envelope, judge: Judge, change: Change, decisions: list[AnyD
     if cleared is not None and change.tier is not None:
         decisions.append(warning(envelope, judge, cleared, "cleared", ([], []), change.tier))
     if move is not None:
-        ahead = outlook(judge, change.at)
+        ahead = outlook(judge, change.at, envelope.occurred_at)
         decisions.append(tier_changed(envelope, judge, change, move, ahead))
     if running is None:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from models.calendar import rfc3339
@@ -10,7 +11,8 @@ from rules.announcing.envelope import TIER, WARNING
 from rules.explanation.explain import evidence, missing, missing_for_next
 from rules.explanation.view import View
 from rules.tiers.judging import eve, next_review
-from rules.tiers.own_tier import OVERRIDE_ENDING, highest, place
+from rules.tiers.own_tier import highest, place
+from rules.tiers.tiering import forward
 
 if TYPE_CHECKING:
     from models.customer import CustomerState, Override, Warned
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from rules.announcing.envelope import Envelope
     from rules.tiers.judging import Judge
     from rules.tiers.tiering import Move
+
+_STEPS_MAX = 32  # of the laws until a warning ends; there are rarely more than three
 
 Missing = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
@@ -52,7 +56,8 @@ def tier_changed(
     standing = state.concluded.standing
     review = None
     if standing is not None and standing.reviewed_at is not None:
-        review = next_review(book, state.facts, place(state.concluded)[1], standing.reviewed_at)
+        _, since = standing.shadow or place(state.concluded)
+        review = next_review(book, state.facts, since, standing.reviewed_at)
     fields = envelope.fields(TIER)
     if move.supersedes is not None:
         fields["supersedes"] = move.supersedes.hex()
@@ -82,12 +87,16 @@ def tier_changed(
 
 
 def _valid_until(state: CustomerState, review: int | None) -> str | None:
-    """Return until when a tier is certain to be held: an override's end, or the next review."""
+    """Return until when a tier is certain: an override's end, a running grace's, or a review."""
     standing = state.concluded.standing
-    override = None if standing is None else standing.override
+    if standing is None:
+        return None
+    override, warned = standing.override, standing.warned
     if override is not None and override.tier == state.concluded.tier:
         return None if override.until is None else rfc3339(override.until)
-    return None if review is None else rfc3339(review)
+    if review is None:
+        return None
+    return rfc3339(review if warned is None else min(review, warned.ends_at))
 
 
 def _override(override: Override | None) -> OverrideRef | None:
@@ -123,7 +132,7 @@ def warning(
         warning_revision=warned.revision,
         tier=book.tiers[tier].name,
         labels=dict(book.tiers[tier].label),
-        falls_to=book.tiers[_falls_to(judge, envelope.occurred_at, tier, warned)].name,
+        falls_to=book.tiers[_falls_to(judge, envelope.occurred_at, tier, warned.ends_at)].name,
         reason=WARNING_REASONS[warned.reason],
         ends_at=rfc3339(warned.ends_at),
         missing=lacking[0],
@@ -132,28 +141,24 @@ def warning(
 
 
 def lacks(judge: Judge, warned: Warned, tier: int, at: int) -> Missing:
-    """Return what is missing to hold a warned tier: as of the deadline or review, and now."""
+    """Return what is missing to hold a warned tier: as of the deadline or review, and now.
+
+    In the grace after a review it is the review's windows that count, with what came since.
+    """
     zone, deadline = judge.book.zone, warned.review or warned.ends_at
-    then = View(
-        judge.book,
-        judge.seen(judge.facts_before(deadline)),
-        max(at, eve(zone, deadline)),
-        judge.band,
-        judge.given,
-        tier,
-    )
+    seen, instant = judge.seen(judge.facts_before(deadline)), max(at, eve(zone, deadline))
+    if warned.review is not None and at >= warned.review:
+        _, _, instant, seen = judge.after(warned.review)
+    then = View(judge.book, seen, instant, judge.band, judge.given, tier)
     now = View(judge.book, judge.state, at, judge.band, judge.given, tier)
     return missing(then, tier), missing(now, tier)
 
 
-def _falls_to(judge: Judge, at: int, tier: int, warned: Warned) -> int:
-    standing = judge.state.concluded.standing
-    override = None if standing is None else standing.override
-    if warned.reason == OVERRIDE_ENDING and standing is not None and standing.shadow is not None:
-        return standing.shadow[0]
-    below = tier - 1
-    if judge.book.timing.downgrade == "to_qualified":
-        below = judge.best_below(tier, judge.at(at))
-    if override is None or override.exactly or override.tier >= tier:
-        return max(below, 0)
-    return max(below, override.tier, 0)
+def _falls_to(judge: Judge, at: int, tier: int, ends_at: int) -> int:
+    """Return where she will be once a warning about a tier has come true."""
+    below = tier
+    for instant, then, _ in islice(forward(judge, at, at), _STEPS_MAX):
+        if instant > ends_at:
+            break
+        below = then
+    return below if below < tier else judge.best_below(tier, judge.at(ends_at))

@@ -70,6 +70,7 @@ class OwnTier:
         self.judge = scene.judge
         self.standing = standing
         self.tier, self.since = tier, since
+        self.before = tier
         self.reason: MoveReason | None = None
         self.decided: Judged | None = None  # what that reason was found in
         self.supersedes: bytes | None = None
@@ -77,6 +78,7 @@ class OwnTier:
 
     def run(self) -> None:
         """Apply the laws, in their order."""
+        self._receive()
         self._restore()
         best = highest(self.scene.judged.qualified)
         continuous = self.judge.book.timing.review == "continuous"
@@ -89,6 +91,14 @@ class OwnTier:
             self._hold(self.scene.judged)
         else:
             self._review()
+
+    def _receive(self) -> None:
+        """Go on from what a merge brought; a warning about a lower tier is over with that."""
+        brought, self.standing.brought = self.standing.brought, None
+        if brought is not None and brought[0] > self.tier:
+            self._clear()
+            self.tier, self.since = brought
+            self.reason = "qualified"
 
     def _rise(self, tier: int, judged: Judged) -> None:
         self._clear()
@@ -205,6 +215,7 @@ class OwnTier:
 
     def _review(self) -> None:
         """L2 and L4 where tiers are judged on review dates only."""
+        self._forget_warning()
         scene, warned, review = self.scene, self.standing.warned, self._next_review()
         if review is not None and scene.at >= review:
             self.standing.reviewed_at = review
@@ -217,6 +228,18 @@ class OwnTier:
         else:
             self._decide_late()
         self._look_ahead()
+
+    def _forget_warning(self) -> None:
+        """Clear a warning about a review that is none any more, or that a new rulebook ends."""
+        warned = self.standing.warned
+        if warned is None:
+            return
+        if warned.review is None:
+            is_over = self.scene.is_activation and self.scene.judged.holds(self.tier)
+        else:
+            is_over = self._reviewed() < warned.review != self._next_review()
+        if is_over:
+            self._clear()
 
     def _decide(self, review: int) -> None:
         judged, warned = self.judge.as_of(review), self.standing.warned

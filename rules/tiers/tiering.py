@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import msgspec
 
 from models.customer import Standing, Warned
-from rules.tiers.judging import days_later, next_review
-from rules.tiers.own_tier import OVERRIDE_ENDING, OwnTier, highest, place
+from rules.tiers.judging import Judged, days_later, next_review
+from rules.tiers.own_tier import OVERRIDE_ENDING, OwnTier, Scene, highest, place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from models.customer import Conclusions, Override
     from rules.book import Book
-    from rules.tiers.judging import Judge, Judged
-    from rules.tiers.own_tier import MoveReason, Scene
+    from rules.tiers.judging import Judge
+    from rules.tiers.own_tier import MoveReason
 
 TimerKind = Literal[
     "tier.grace_end",
@@ -102,7 +104,7 @@ def _joined(scene: Scene) -> Settled:
     """
     concluded = scene.judge.state.concluded
     standing = concluded.standing or Standing()
-    tier, since = standing.shadow or (highest(scene.judged.qualified), scene.said_at)
+    tier, since = standing.brought or (highest(scene.judged.qualified), scene.said_at)
     concluded.standing = standing
     if scene.judge.book.timing.review != "continuous":
         standing.reviewed_at = scene.said_at
@@ -117,18 +119,20 @@ def _settled(scene: Scene, standing: Standing, tier: int, since: int) -> Settled
     """Go on from a visible tier that is hers since an instant."""
     known = visible_warning(standing)
     over: MoveReason | None = None
-    if standing.override is not None and _past(standing.override.until, scene.at):
-        standing.override, over = None, "override_ended"
     if _past(standing.hold_until, scene.at):
-        standing.hold_until, over = None, over or "hold_ended"
+        standing.hold_until, over = None, "hold_ended"
     own = OwnTier(scene, standing, *(standing.shadow or (tier, since)))
     own.run()
     standing.shadow = None
+    # In a hold nobody is demoted, so an override that keeps her up lasts as long.
+    may_end = standing.hold_until is None or own.tier >= tier
+    if may_end and standing.override is not None and _past(standing.override.until, scene.at):
+        standing.override, over = None, over or "override_ended"
     shown = _shown(own.tier, standing.override)
     move = None
     if shown != tier:
-        reason = own.reason if own.reason is not None and shown == own.tier else over
-        if reason is None:  # an override appeared, or a merge brought a higher tier
+        reason = own.reason if _is_own_move(own, tier, shown) else over
+        if reason is None:  # an override appeared, or went with a rulebook that does not know it
             reason = "override_set" if standing.override is not None else "qualified"
         decided = own.decided if reason == own.reason else None
         move = Move(shown, reason, known, own.supersedes, decided)
@@ -141,7 +145,8 @@ def _settled(scene: Scene, standing: Standing, tier: int, since: int) -> Settled
     now_known = visible_warning(standing)
     cleared = None
     if known is not None and known is not now_known:
-        came_true = move is not None and move.to < tier and not own.rescued
+        ended_well = own.rescued and known.reason != OVERRIDE_ENDING
+        came_true = move is not None and move.to < tier and not ended_well
         cleared = None if came_true else known
         if move is not None and not came_true:
             move = move._replace(warned=None)
@@ -150,6 +155,13 @@ def _settled(scene: Scene, standing: Standing, tier: int, since: int) -> Settled
     if standing == _EMPTY:
         scene.judge.state.concluded.standing = None
     return Settled(shown, since, _told(cleared, move, warned))
+
+
+def _is_own_move(own: OwnTier, tier: int, shown: int) -> bool:
+    """Tell whether a new visible tier is her own one's doing; an override may end her fall."""
+    if shown < tier:
+        return own.tier < own.before and own.tier <= shown
+    return own.tier > own.before and own.tier == shown
 
 
 def _told(
@@ -166,7 +178,7 @@ def _warn(
         standing.ending = None
         return None
     override = standing.override
-    hidden = override is not None and (override.exactly or override.tier >= own.tier)
+    hidden = _hides(override, own.tier)
     ends_at = _ending(scene.judge, override, own.tier, shown, scene.at)
     if ends_at is None:
         standing.ending = None
@@ -178,6 +190,49 @@ def _warn(
     if running is None:
         return None
     return "revised" if running.id else "set"
+
+
+def _hides(override: Override | None, own: int) -> bool:
+    """Tell whether an override hides what happens to her own tier."""
+    return override is not None and (override.exactly or override.tier >= own)
+
+
+def forward(judge: Judge, at: int, said_at: int) -> Iterator[tuple[int, int, Outcome]]:
+    """Play the laws forward on a copy, as if nothing happened and the churn band stayed.
+
+    Yields each instant at which they may say something, the visible tier then, and what is told.
+    """
+    book, ahead = judge.book, _imagined(judge)
+    state, concluded = ahead.state, ahead.state.concluded
+    due = book.ladder(state, at, judge.band, judge.given)[3]
+    while instants := [*wakes(ahead, at), *([] if due is None else [due])]:
+        at = max(min(instants), at + 1)
+        said_at = max(said_at, at)
+        qualified, held, _, due = book.ladder(state, at, judge.band, judge.given)
+        told = NOTHING
+        if not is_quiet(concluded, qualified, held):
+            scene = Scene(ahead, Judged(qualified, held, at, state), at, said_at)
+            concluded.tier, concluded.tier_since, told = settle(scene)
+        yield said_at, place(concluded)[0], told
+
+
+def _imagined(judge: Judge) -> Judge:
+    """Return a judge of a copy of the customer, who knows of the warning that runs."""
+    state, concluded = judge.state, judge.state.concluded
+    standing = concluded.standing
+    if standing is not None:
+        standing = msgspec.structs.replace(standing)
+        own, _ = standing.shadow or place(concluded)
+        if _hides(standing.override, own):
+            standing.ending = _known(standing.ending)
+        else:
+            standing.warned = _known(standing.warned)
+    concluded = msgspec.structs.replace(concluded, standing=standing)
+    return judge._replace(state=msgspec.structs.replace(state, concluded=concluded))
+
+
+def _known(warned: Warned | None) -> Warned | None:
+    return warned and msgspec.structs.replace(warned, id=b"known")
 
 
 def _ending(judge: Judge, override: Override | None, own: int, shown: int, at: int) -> int | None:

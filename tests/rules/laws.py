@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
 
-from models.calendar import DAY_S
+from models.calendar import DAY_S, rfc3339
 from models.customer import CustomerState
 from models.decisions import (
     ActionRequested,
     AnyDecision,
     ChurnRiskChanged,
+    Outlook,
     SegmentChanged,
     TierChanged,
     TierWarning,
@@ -181,12 +183,46 @@ def due_is_never_late(pair: Pair) -> None:
 
 def looking_is_not_heard(pair: Pair) -> None:
     """Whoever lives her life under the clock hears the same however often somebody looks."""
-    seldom, often = (lived_through(pair, looks=looks) for looks in (False, True))
+    (seldom, _), (often, _) = (lived_through(pair, looks=looks) for looks in (False, True))
     assert [said(each) for each in often.said] == [said(each) for each in seldom.said]
 
 
-def lived_through(pair: Pair, *, looks: bool) -> Driver:
-    """Return a customer whose events and decisions came one by one; `looks`: daily, late."""
+def what_is_foretold_comes(pair: Pair) -> None:
+    """Once nothing happens any more, a tier changes when and as the outputs before said."""
+    customer, quiet = lived_through(pair, looks=False)
+    later = customer.said[quiet:]
+    end = rfc3339(customer.now or NOW)
+    for index, foretold in enumerate(later):
+        rest = [each for each in later[index:] if each.cause != foretold.cause]
+        told = list(takewhile(lambda each: not isinstance(each, ChurnRiskChanged), rest))
+        match foretold:
+            case TierChanged(if_nothing_happens=Outlook(at=at, what=what)):
+                comes = next((each for each in told if is_about_tiers(each)), None)
+                if comes is None:
+                    assert at > end or len(told) < len(rest)
+                    continue
+                together = [each for each in told if each.cause == comes.cause]
+                moves = any(isinstance(each, TierChanged) for each in together)
+                assert (comes.occurred_at, moves) == (at, what == "tier.changed")
+            case TierWarning(state="set" | "revised", warning_id=warning, falls_to=below):
+                for each in told:
+                    if isinstance(each, TierChanged) and each.warning_id == warning:
+                        assert (each.occurred_at, each.to) == (foretold.ends_at, below)
+
+
+def is_about_tiers(decision: AnyDecision) -> bool:
+    """Tell whether an output is about the tier; that a warning's numbers changed is not."""
+    return isinstance(decision, TierChanged) or (
+        isinstance(decision, TierWarning) and decision.state != "revised"
+    )
+
+
+def lived_through(pair: Pair, *, looks: bool) -> tuple[Driver, int]:
+    """Return a customer whose events and decisions came one by one; `looks`: daily, late.
+
+    And what she had heard before the last of them came.
+    """
+    heard = 0
     began = TODAY - OLDEST_DAYS - 1
     customer = Driver(pair.text, first_tick=ZONE.start(began))
     coming = sorted((*pair.history, *pair.decided), key=lambda each: each.occurred_at, reverse=True)
@@ -194,12 +230,13 @@ def lived_through(pair: Pair, *, looks: bool) -> Driver:
         while coming and coming[-1].occurred_at < ZONE.start(day + 1) - _LATE_S:
             event = coming.pop()
             customer.pass_to(event.occurred_at)
+            heard = len(customer.said)
             customer.take(event)
         if looks:
             customer.tick(ZONE.start(day + 1) - _LATE_S)
             look_now(customer)
     customer.pass_to(ZONE.start(TODAY + _AFTERWARDS_DAYS))
-    return customer
+    return customer, heard
 
 
 @st.composite
@@ -269,4 +306,5 @@ LAWS = (
     nothing_changes_until_due,
     due_is_never_late,
     looking_is_not_heard,
+    what_is_foretold_comes,
 )
