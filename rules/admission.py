@@ -1,4 +1,4 @@
-"""Whether an event is accepted: the refusals that need the partition's clock or the rulebook.
+"""Whether an event is accepted, and as what: all that needs the partition's clock or the rulebook.
 
 What is wrong with an event in itself was refused at the door, by `models.wire`.
 """
@@ -12,6 +12,7 @@ import msgspec
 from models.calendar import rfc3339
 from models.errors import Reason
 from models.events import (
+    Complaint,
     CustomerMoved,
     Profile,
     Purchase,
@@ -19,6 +20,7 @@ from models.events import (
     encode,
 )
 from rules.eras import FUTURE_S_MAX, LATENESS_DAYS
+from rules.exchange import exchanged, exchanged_profile, priced_day
 
 if TYPE_CHECKING:
     from models.customer import CustomerState
@@ -35,7 +37,7 @@ class Refusal(msgspec.Struct, frozen=True):
     message: str
 
 
-def refuse(
+def admit(
     state: CustomerState | None,
     event: CustomerEvent,
     key: bytes,
@@ -43,8 +45,11 @@ def refuse(
     appended_at: int,
     day: int,
     today: int | None,
-) -> Refusal | None:
-    """Return why an event cannot be accepted; `day` and `today` are the event's and the clock's."""
+) -> CustomerEvent | Refusal:
+    """Return an event as it is folded, in the rulebook's currency, or why it is refused.
+
+    `day` and `today` are the event's and the clock's.
+    """
     if state is not None and state.erased:
         message = "the customer was erased; a new relation needs a new customer id"
         return Refusal(Reason.ERASED, message)
@@ -54,19 +59,13 @@ def refuse(
             f"occurred_at {rfc3339(event.occurred_at)} is more than 24 h ahead of the broker's "
             f"{rfc3339(appended_at)}; check the producer's clock",
         )
-    if isinstance(event, Purchase | Refund):
-        if era is not None and era.currency not in {None, event.currency}:
-            return Refusal(
-                Reason.UNKNOWN_CURRENCY,
-                f"{event.currency} has no exchange rate to {era.currency}, the rulebook's currency",
-            )
-    elif isinstance(event, Profile):
+    if isinstance(event, Profile):
         large = [n for n, v in event.patch.items() if len(encode(v)) > ATTRIBUTE_BYTES_MAX]
         if large:
             message = f"{large[0]} is larger than {ATTRIBUTE_BYTES_MAX} bytes; keep a reference"
             return Refusal(Reason.TOO_LARGE, message)
     if isinstance(event, CustomerMoved):
-        return None  # it was accepted where it comes from
+        return event  # it was accepted where it comes from
     if state is not None and state.floor and key <= state.floor:
         return Refusal(
             Reason.TOO_LATE,
@@ -78,4 +77,30 @@ def refuse(
             f"occurred_at {rfc3339(event.occurred_at)} lies {today - day} days before the "
             f"partition's clock; events may be at most {LATENESS_DAYS} days late",
         )
-    return None
+    return event if era is None else _at_home(event, era)
+
+
+def _at_home(event: CustomerEvent, era: Era) -> CustomerEvent | Refusal:
+    """Return an event with its amounts in the rulebook's currency.
+
+    Sales without an exchange rate are refused. A complaint counts whatever it is about, and of a
+    profile the rest does: such an amount keeps its currency, and no rule reads it.
+    """
+    home = era.currency
+    if isinstance(event, Purchase | Refund):
+        if home in {None, event.currency}:
+            return event
+        return exchanged(event, era) or _without_rate(event, era)
+    if isinstance(event, Complaint) and event.currency not in {None, home}:
+        return exchanged(event, era) or event
+    return exchanged_profile(event, era) if isinstance(event, Profile) else event
+
+
+def _without_rate(event: Purchase | Refund, era: Era) -> Refusal:
+    day = priced_day(event, era)
+    return Refusal(
+        Reason.UNKNOWN_CURRENCY,
+        f"{event.currency} has no exchange rate to {era.currency}, the rulebook's currency, on "
+        f"{day}; send `rates.set` with base {era.currency} and a date of {day} or before, then the "
+        f"event again, or send its amounts in {era.currency}",
+    )

@@ -31,7 +31,7 @@ from models.events import (
 )
 from models.fold import fold
 from models.ids import event_hash
-from rules.admission import Refusal, refuse
+from rules.admission import Refusal, admit
 from rules.announcing.ending import end
 from rules.announcing.envelope import Trigger
 from rules.control import control, foresee
@@ -96,9 +96,10 @@ class Reducer:
             return None
         today = None if now is None else zone.day(now)
         day = zone.day(event.occurred_at)
-        refusal = refuse(state, event, key, era, appended_at, day, today)
-        if refusal is not None:
-            return refusal
+        admitted = admit(state, event, key, era, appended_at, day, today)
+        if isinstance(admitted, Refusal):
+            return admitted
+        event = admitted
         decisions: list[AnyDecision] = []
         if state is None:
             state = CustomerState()

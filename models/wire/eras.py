@@ -189,10 +189,13 @@ class RfmCutsActivated(EraInput):
 
 
 class RatesSet(EraInput):
-    """Exchange rates of a day."""
+    """Exchange rates from a day on, until there are newer ones."""
 
     event: Literal["rates.set"]
+
     base: Currency
+    """The rulebook's currency: amounts in others are converted to it."""
+
     date: CalendarDate
 
     rates: Annotated[dict[Currency, PositiveFloat], Field(min_length=1, max_length=RATES_MAX)]

@@ -1,9 +1,9 @@
 """The facts: every fact that a rule may name, its unit, its arguments, and how it is read.
 
 A fact without data is unknown (None), except sums and counts, which are 0. Money is in minor units
-of the rulebook's currency: the reducer refuses every other, so a state never holds amounts that a
-rule could not compare. Sums by day that have filters, or that are neither spend nor orders, reach
-back as far as day buckets are kept.
+of the rulebook's currency: the reducer converts every other as the event comes, and refuses sales
+that have no exchange rate, so no rule compares amounts of two currencies. Sums by day that have
+filters, or that are neither spend nor orders, reach back as far as day buckets are kept.
 
 `motion` says how a value changes by itself as days pass, which is all that due dates need:
 

@@ -77,7 +77,7 @@ def amount_buckets(
 ) -> Series:
     """Return the amounts of the newest complaints in minor units, by the day they were opened.
 
-    An amount in another currency than the customer's purchases cannot be added, and is left out.
+    What came in another currency than hers, and had no exchange rate, cannot be added: left out.
     """
     types, severities = _types(type), _severities(severity, severity_from)
     return _series(

@@ -22,7 +22,7 @@ from models.fold import (
     fold,
 )
 from models.wire.fields import QUANTITY_MAX
-from rules.admission import ATTRIBUTE_BYTES_MAX, refuse
+from rules.admission import ATTRIBUTE_BYTES_MAX, admit
 from rules.eras import FUTURE_S_MAX, LATENESS_DAYS
 from rules.language.document import SIZE_MAX
 from streams.batch import EVENT_BYTES_MAX, Batch
@@ -90,7 +90,7 @@ def fullest() -> CustomerState:
     """Return a state at every limit, with something on each day that is kept."""
     facts = Facts()
     for event in (*deeds(), *cases(), *attributes()):
-        assert refuse(None, event, b"", None, NOW, TODAY, TODAY) is None
+        assert admit(None, event, b"", None, NOW, TODAY, TODAY) is event
         fold(facts, event, UTC, TODAY, LATENESS_DAYS)
     facts.days, facts.orders = list(DAYS), [COUNT] * len(DAYS)
     facts.net_minor = [AMOUNT_MAX] * len(DAYS)
