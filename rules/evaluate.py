@@ -57,6 +57,8 @@ def evaluate(
     if book is None or state.erased or state.moved_to is not None:
         state.due = None
         return
+    if state.facts.currency is None:  # what comes before a purchase is compared with it
+        state.facts.currency = book.currency
     concluded = state.concluded
     on_hold = is_on_hold(concluded.standing, at)
     band = churn_due = quiet_until = None

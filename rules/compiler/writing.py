@@ -11,7 +11,6 @@ from rules.compiler.program import Program, spec_of
 from rules.compiler.terms import Term, local, points_range
 from rules.facts import rfm
 from rules.facts.given import GIVEN
-from rules.facts.vocabulary import Unit
 from rules.language.checked import DimensionRules, Rules, facts_in
 from rules.language.tree import Condition, Fact, Points, dimension_of, facts_of
 
@@ -60,8 +59,7 @@ def _is_of_the_profile(rules: Rules, fact: Fact, settled: set[int]) -> bool:
     if fact.name in terms.RESULTS or fact.name in GIVEN:
         return False
     spec = spec_of(fact)
-    # An amount of money is unknown in another currency than her purchases are in.
-    return spec.reads == "profile" and spec.motion == "still" and spec.unit is not Unit.MONEY
+    return spec.reads == "profile" and spec.motion == "still"
 
 
 def _conclude(

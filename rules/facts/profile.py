@@ -117,7 +117,7 @@ def _attribute(kind: type | tuple[type, ...], name: str) -> Read:
 def _money(name: str) -> Read:
     """Return the function that reads an amount, of a month where it has a period.
 
-    It is unknown in another currency than sales.
+    It is unknown in another currency than the customer's amounts are counted in.
     """
     amount, currency, period = f"{name}.amount_minor", f"{name}.currency", f"{name}.period"
 
@@ -125,7 +125,7 @@ def _money(name: str) -> Read:
         if amount not in facts.profile:
             return None
         known = _typed(int, facts, amount)
-        if known is None or facts.currency not in {None, _said(facts, currency)}:
+        if known is None or _said(facts, currency) != facts.currency:
             return None
         return int(known // _MONTHS if _said(facts, period) == "year" else known)
 

@@ -17,7 +17,7 @@ from rules.admission import Refusal
 from rules.eras import Era, EraRecord
 from rules.exchange import exchanged
 from rules.reduce import Reduction
-from tests.rules.driving import Driver, at, book
+from tests.rules.driving import Driver, activation, at, book
 
 _AMOUNTS = """
   income:
@@ -64,6 +64,30 @@ def category(customer: Driver, name: str) -> object:
     assert rules is not None
     names = [dimension.name for dimension in rules.dimensions]
     return customer.known.concluded.categories[names.index(name)]
+
+
+def test_income_before_a_purchase_is_in_the_currency_of_the_rulebook() -> None:
+    customer = driver()
+    customer.take(profile(at(0), amount_minor=300_000, currency="JPY", period="month"))
+    assert category(customer, "income") is None
+    customer.take(profile(at(0) + 1, amount_minor=300_000, currency="EUR", period="month"))
+    assert category(customer, "income") == 0
+
+
+def test_a_complaint_before_a_purchase_is_about_money_of_the_rulebook() -> None:
+    customer = driver()
+    customer.take(customer.complaint(at(0), "a", amount_minor=90_000, currency="USD"))
+    assert category(customer, "dispute") == 1  # there is no rate: it is left out
+    customer.take(customer.complaint(at(0), "b", amount_minor=90_000, currency="EUR"))
+    assert category(customer, "dispute") == 0
+
+
+def test_who_came_before_the_rulebook_is_compared_in_its_currency() -> None:
+    customer = Driver(first_tick=at(-1))
+    customer.take(profile(at(0), amount_minor=300_000, currency="JPY", period="month"))
+    customer.activate(activation(1, amounts()))
+    customer.pass_to(at(1))
+    assert category(customer, "income") is None
 
 
 def test_what_comes_in_another_currency_counts_at_the_rate_of_its_day() -> None:

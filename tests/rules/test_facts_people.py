@@ -159,13 +159,14 @@ def test_attributes_have_the_types_that_their_names_promise() -> None:
 def test_income_is_of_a_month_and_in_the_currency_of_the_purchases() -> None:
     income = {"income.amount_minor": 120_000, "income.currency": "GBP", "income.period": "year"}
     yearly = Profile(**head(), patch=income)
-    assert read("profile.income", folded(yearly)) == 10_000
+    assert read("profile.income", folded(yearly, purchase(-1))) == 10_000
     monthly = Profile(**head(), patch={**income, "income.period": "month"})
     assert read("profile.income", folded(monthly, purchase(-1))) == 120_000
     foreign = Profile(**head(), patch={**income, "income.currency": "EUR"})
     assert read("profile.income", folded(foreign, purchase(-1))) is None
     revenue = {"annual_revenue.amount_minor": 5, "annual_revenue.currency": "GBP"}
-    assert read("profile.annual_revenue", folded(Profile(**head(), patch=revenue))) == 5
+    earning = Profile(**head(), patch=revenue)
+    assert read("profile.annual_revenue", folded(earning, purchase(-1))) == 5
 
 
 @pytest.mark.parametrize(
