@@ -121,6 +121,15 @@ def score_of(scale: Scale, raw: float) -> int:
     return bisect_right(scale.scores, raw)
 
 
+def band_of(scale: Scale, raw: float, held: int | None) -> int:
+    """Return the band of a raw risk, the one that is held by its own bound; 0 is the lowest."""
+    band = 0
+    for index, (enter, keep) in enumerate(scale.bands, start=1):
+        if raw >= (keep if held is not None and held >= index else enter):
+            band = index
+    return band
+
+
 def assess(
     facts: Facts, concluded: Conclusions, scale: Scale, at: int, *, at_once: bool
 ) -> tuple[int | None, int | None, int | None]:
@@ -136,12 +145,8 @@ def assess(
     first, last, repeats, ell = stand.first_at, stand.last_at, stand.repeats, stand.log_dead
     if at < first + rules.minimum_history_s:
         return None, first + rules.minimum_history_s, None
-    held, band, horizon_days = concluded.band, 0, rules.horizon_days
-    parameters = model.parameters
-    raw = risk(parameters, repeats, ell, (max(at, last) - first) / DAY_S, horizon_days)
-    for index, (enter, keep) in enumerate(bands, start=1):
-        if raw >= (keep if held is not None and held >= index else enter):
-            band = index
+    held, age = concluded.band, (max(at, last) - first) / DAY_S
+    band = band_of(scale, risk(model.parameters, repeats, ell, age, rules.horizon_days), held)
     if band != held and held is not None and not at_once:
         stay_until = (concluded.band_since or 0) + rules.minimum_stay_s
         if at < stay_until:

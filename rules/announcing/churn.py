@@ -33,7 +33,7 @@ def churn_changed(
     raw = churn_risk.raw_risk(scale, stand, at)
     level = model.calibrated(raw)
     previous_score, concluded.score = concluded.score, churn_risk.score_of(scale, raw)
-    rises_at = _rises_at(scale, stand, concluded, at, is_new=concluded.band != band_before)
+    ahead = _ahead(scale, stand, concluded, at, raw, is_new=concluded.band != band_before)
     return ChurnRiskChanged(
         **envelope.fields(CHURN),  # type: ignore[arg-type]  # one dict for all outputs' envelope
         from_band=None if band_before is None else names[band_before],
@@ -47,18 +47,24 @@ def churn_changed(
         last_purchase_at=rfc3339(stand.last_at),
         expected_purchase=_expected_purchase(envelope, stand, at, age),
         value_at_risk=_value_at_risk(envelope, scale, stand, age, level),
-        if_nothing_happens=(
-            None if rises_at is None else Outlook(rfc3339(rises_at), band=names[concluded.band + 1])
-        ),
+        if_nothing_happens=ahead,
         model=envelope.era.model_ref,
     )
 
 
-def _rises_at(
-    scale: Scale, stand: Standing, concluded: Conclusions, at: int, *, is_new: bool
-) -> int | None:
-    """Return when silence alone lifts the band; None: never. That of a new band is known."""
-    band = concluded.band or 0
+def _ahead(
+    scale: Scale, stand: Standing, concluded: Conclusions, at: int, raw: float, *, is_new: bool
+) -> Outlook | None:
+    """Return the band that silence alone leads to next, and when; None: none.
+
+    What a minimum stay holds back comes at its end. When silence lifts a new band is known.
+    """
+    band, names = concluded.band or 0, scale.rules.names
+    stay_until = (concluded.band_since or 0) + scale.rules.minimum_stay_s
+    if churn_risk.band_of(scale, raw, band) != band:  # it is held back now
+        then = churn_risk.band_of(scale, churn_risk.raw_risk(scale, stand, stay_until), band)
+        if then != band:
+            return Outlook(rfc3339(stay_until), band=names[then])
     if band == len(scale.bands):
         return None
     reached = concluded.quiet_until
@@ -66,7 +72,9 @@ def _rises_at(
         reached = churn_risk.reached_at(scale, stand, scale.bands[band][0], at)
     if reached is None:
         return None
-    return max(reached, (concluded.band_since or 0) + scale.rules.minimum_stay_s)
+    rises_at = max(reached, stay_until)
+    then = churn_risk.band_of(scale, churn_risk.raw_risk(scale, stand, rises_at), band)
+    return Outlook(rfc3339(rises_at), band=names[then])
 
 
 def _reasons(
