@@ -148,7 +148,7 @@ class Standing(msgspec.Struct, array_like=True):
 class Asked(msgspec.Struct, array_like=True):
     """An action's last request: when, its output id, and until when it is valid (None: always).
 
-    `others`: earlier ones about other complaints, which were valid still when this one came.
+    `others`: earlier ones, which were valid still when this one came.
     """
 
     at: int

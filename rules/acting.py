@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rules.book import Action, Book, Span
 
 
-_OTHERS_MAX = 16  # complaints about which something is asked at the same time
+_OTHERS_MAX = 16  # earlier requests of an action that are kept while they are valid
 
 
 class Marks(NamedTuple):
@@ -126,18 +126,14 @@ def _surely_not_before(at: int, days: int) -> int:
 def asked(request: Request, said_at: int, output_id: bytes, known: Asked | None) -> Asked:
     """Return what the state remembers of an action once a request was told.
 
-    A new request takes the place of the one before, unless each is about a complaint of its own.
+    The one before stays beside it while it is valid: whatever ends their reason cancels both.
     """
     if request.kind == "cancel" and known is not None:
         others = [each for each in known.others if each.id != request.cancels]
         cancelled = known.cancelled or known.id == request.cancels
         return msgspec.structs.replace(known, cancelled=cancelled, others=others)
-    before = [] if known is None or request.about is None else known.open_at(said_at)
-    others = [
-        msgspec.structs.replace(each, others=[])
-        for each in before
-        if each.about not in {None, request.about}
-    ]
+    before = [] if known is None else known.open_at(said_at)
+    others = [msgspec.structs.replace(each, others=[]) for each in before]
     return Asked(
         said_at, output_id, request.valid_until, False, request.about, others[-_OTHERS_MAX:]
     )

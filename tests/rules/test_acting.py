@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from models.calendar import rfc3339
 from models.decisions import ActionRequested
 from models.events import CustomerErased, CustomersMerged
 from tests.rules.driving import WHO, Driver, activation, at, book
@@ -100,3 +101,37 @@ def test_what_is_asked_for_all_complaints_ends_with_its_reason() -> None:
     customer.pass_to(at(46))
     said = calls(customer)[3:]
     assert [each[::2] for each in said] == [("cancel", own) for own in asked[1:]]  # a is over
+
+
+_OFTEN = """
+actions:
+  visit: {every: 10d, while: orders(days=45) > 0, valid_for: 25d}
+  thank: {when: happened('purchase'), while: orders(days=45) > 0, valid_for: 60d, cooldown: 1d}
+  write: {every: 20d, while: orders(days=45) > 0}
+"""
+
+
+def test_every_request_that_is_still_valid_ends_with_its_reason() -> None:
+    customer = Driver(book() + _OFTEN, first_tick=at(-1))
+    for day in (0, 20, 30):
+        customer.pass_to(at(day))
+        customer.take(customer.purchase(at(day)))
+    customer.pass_to(at(75))  # 45 days after the last purchase
+    said = [d for d in customer.said if isinstance(d, ActionRequested)]
+    for action, opened in (("visit", 2), ("thank", 2), ("write", 4)):
+        asked = [d.id for d in said if d.action == action and d.kind == "do"]
+        cancelled = [d.cancels for d in said if d.action == action and d.kind == "cancel"]
+        assert cancelled == asked[len(asked) - opened :]
+    assert all(d.occurred_at == rfc3339(at(75)) for d in said if d.kind == "cancel")
+    assert not any(asked.open_at(at(75)) for asked in customer.known.concluded.asked.values())
+
+
+def test_of_many_requests_the_newest_are_kept() -> None:
+    rules = _OFTEN.replace("20d", "1d").replace("days=45", "days=30")
+    customer = Driver(book() + rules, first_tick=at(-1))
+    customer.take(customer.purchase(at(0)))
+    customer.pass_to(at(30))
+    said = [d for d in customer.said if isinstance(d, ActionRequested) and d.action == "write"]
+    asked = [d.id for d in said if d.kind == "do"]
+    assert len(asked) == 30
+    assert [d.cancels for d in said if d.kind == "cancel"] == asked[-17:]
