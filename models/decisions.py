@@ -61,7 +61,10 @@ class Outlook(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What every output carries. `occurred_at` never goes back for one customer."""
+    """What every output carries. `occurred_at` never goes back for one customer.
+
+    `supersedes`: the tier or churn output that a late event's takes the place of; null elsewhere.
+    """
 
     id: str
     customer_id: str

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rules.eras import Era
 
 TIER, CHURN, SEGMENT, WARNING, ACTION = range(5)  # the feeds: keys of `Conclusions.feeds`
-
+_OF_ONE_SUBJECT = {TIER, CHURN}  # what a feed said last is about the same as what it says next
 _MERGES = (CustomersMerged, CustomerMoved)
 
 
@@ -69,7 +69,7 @@ class Envelope(NamedTuple):
             "revision": revision,
             "sequence": sequence,
             "previous_id": previous,
-            "supersedes": previous if self.trigger.late else None,
+            "supersedes": previous if self.trigger.late and feed in _OF_ONE_SUBJECT else None,
         }
 
 

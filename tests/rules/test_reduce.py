@@ -9,7 +9,7 @@ import pytest
 from models import events
 from models.calendar import rfc3339
 from models.customer import SEEN_MAX
-from models.decisions import SegmentChanged, TierChanged, encode
+from models.decisions import ChurnRiskChanged, SegmentChanged, TierChanged, encode
 from models.errors import Reason
 from rules.admission import Refusal
 from rules.reduce import Reduction
@@ -172,6 +172,20 @@ def test_an_event_of_an_earlier_day_is_late_and_says_what_it_supersedes() -> Non
     assert change.cause.late
     assert change.supersedes == change.previous_id is not None
     assert change.occurred_at == rfc3339(at(3))
+
+
+def test_what_a_late_event_says_supersedes_nothing_about_another_subject() -> None:
+    customer = driver()
+    customer.take(customer.purchase(at(0), 2_000))
+    customer.pass_to(at(8))
+    began = len(customer.said)
+    customer.take(customer.purchase(at(5), 12_000))
+    told = customer.said[began:]
+    assert {type(each) for each in told} == {TierChanged, SegmentChanged}
+    for each in told:
+        assert each.cause.late
+        is_of_one_subject = isinstance(each, TierChanged | ChurnRiskChanged)
+        assert each.supersedes == (each.previous_id if is_of_one_subject else None)
 
 
 def test_an_event_of_today_is_not_late() -> None:
