@@ -1,10 +1,9 @@
 """Outputs: the closed union of what Tierstream tells the world, one frozen type per topic.
 
 The value of an output record is one of these as plain JSON. Every output names its cause (and,
-where that is a timer, the event that set the timer), the rulebook, and its place in two gap-free
-counts:
-`sequence` per customer and topic, so that a subscriber to one topic can see a loss, and `revision`
-per customer over all outputs, their common order.
+where that is a timer, the customer's last event before it), the rulebook, and its place in two
+gap-free counts: `sequence` per customer and topic, so that a subscriber to one topic can see a
+loss, and `revision` per customer over all outputs, their common order.
 """
 
 from __future__ import annotations

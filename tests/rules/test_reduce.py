@@ -46,6 +46,17 @@ def test_a_purchase_lifts_at_once_and_silence_lowers_at_the_due_instant() -> Non
     assert (down.root_cause.type, down.root_cause.id) == ("purchase", "p1")
 
 
+def test_the_root_of_a_timer_is_the_last_event_whatever_it_was_about() -> None:
+    customer = driver()
+    customer.take(customer.purchase(at(0), 12_000))
+    viewed = events.Engagement(event_id="view", source="web", occurred_at=at(1), kind="page_viewed")
+    customer.take(viewed)
+    customer.pass_to(at(20))
+    down = [d for d in customer.said if isinstance(d, TierChanged)][-1]
+    assert down.root_cause is not None
+    assert (down.root_cause.type, down.root_cause.id) == ("engagement", "view")
+
+
 def test_what_is_said_fits_its_schema_as_json() -> None:
     customer = driver()
     customer.take(customer.purchase(at(0), 12_000))
