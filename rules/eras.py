@@ -36,7 +36,7 @@ from rules.compiler.compile import compile_book
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from models.customer import Conclusions, CustomerState
+    from models.customer import Asked, Conclusions, CustomerState
     from rules.book import Book, Dimension, Named
 
 ENGINE = 8  # raised whenever `reduce`, `due` or the packing of states changes its results
@@ -207,7 +207,8 @@ def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
         concluded.standing = concluded.standing or Standing()
         is_continuous = after.timing.review == "continuous"
         concluded.standing.reviewed_at = None if is_continuous else new.since
-    gone = _carry_acts(concluded, before, after)
+    gone = _carry_policies(concluded, before, after)
+    _carry_actions(concluded, before, after)
     renamed = {d.name: found for d in after.dimensions if (found := _found(categories, d))}
     left = {name: names for name, names in categories.items() if not _is_known(name, after)}
     return Carried(tier, renamed | left, gone)
@@ -246,22 +247,41 @@ def _standing(standing: Standing, before: Book, after: Book) -> Standing | None:
     return carried
 
 
-def _carry_acts(concluded: Conclusions, before: Book, after: Book) -> tuple[str, ...]:
-    """Carry what has started and what was asked; return the policies that are no more."""
+def _carry_policies(concluded: Conclusions, before: Book, after: Book) -> tuple[str, ...]:
+    """Carry what has started, by its name alone; return the policies that are no more.
+
+    Subscribers hold a policy by its name: under another one it starts, and the old one stops.
+    """
+    places = {policy.name: index for index, policy in enumerate(after.policies)}
     started = [p.name for i, p in enumerate(before.policies) if concluded.policies >> i & 1]
-    kept = {name: _index(after.policies, name) for name in started}
-    concluded.policies = sum(1 << index for index in kept.values() if index is not None)
-    actions = [_index(after.actions, action.name) for action in before.actions]
-    whens = concluded.whens
-    concluded.whens = sum(
-        1 << index for i, index in enumerate(actions) if index is not None and whens >> i & 1
-    )
-    concluded.asked = {
-        index: concluded.asked[i]
-        for i, index in enumerate(actions)
-        if index is not None and i in concluded.asked
-    }
-    return tuple(name for name, index in kept.items() if index is None)
+    concluded.policies = sum(1 << places[name] for name in started if name in places)
+    return tuple(name for name in started if name not in places)
+
+
+def _carry_actions(concluded: Conclusions, before: Book, after: Book) -> None:
+    """Carry what was asked for; several actions may have become one."""
+    whens = 0
+    asked: dict[int, list[Asked]] = {}
+    for i, action in enumerate(before.actions):
+        index = _index(after.actions, action.name)
+        if index is None:
+            continue
+        whens |= (concluded.whens >> i & 1) << index
+        if i in concluded.asked:
+            asked.setdefault(index, []).append(concluded.asked[i])
+    concluded.whens = whens
+    concluded.asked = {index: _joined(each, concluded.said_at) for index, each in asked.items()}
+
+
+def _joined(asked: Sequence[Asked], at: int) -> Asked:
+    """Return the last request of all, with the others that are open beside it."""
+    last = max(asked, key=lambda each: each.at)
+    if len(asked) == 1:
+        return last
+    others = [each for one in asked for each in one.open_at(at) if each is not last]
+    others.sort(key=lambda each: each.at)
+    bare = [msgspec.structs.replace(each, others=[]) for each in others]
+    return msgspec.structs.replace(last, others=bare)
 
 
 def _index(named: Sequence[Named], name: str | None) -> int | None:

@@ -1,0 +1,85 @@
+"""A new rulebook that calls things otherwise: subscribers hear the new names, and only those."""
+
+from __future__ import annotations
+
+from models.decisions import ActionRequested
+from models.events import CustomerErased
+from tests.rules.driving import Driver, activation, at
+
+_BOOK = """
+rulebook: renamed
+version: {version}
+zone: UTC
+currency: EUR
+parameters:
+  one_order: {{value: 1, unit: orders, why: x}}
+  much_spend: {{value: 300, unit: EUR, why: x}}
+{rules}
+"""
+_TIERS = """
+tiers:
+  downgrade: to_qualified
+  ladder:
+    - {name: base}
+    - {name: silver, qualify: orders(days=10) >= one_order, grace: 5d}
+"""
+BOUGHT, SPENT = "orders(days=10) >= one_order", "spend(days=20) >= much_spend"
+
+
+def book(version: int, rules: str, tiers: str = _TIERS) -> str:
+    return _BOOK.format(version=version, rules=tiers + rules)
+
+
+def told(old: str, new: str, tiers: tuple[str, str] = (_TIERS, _TIERS)) -> Driver:
+    """Return a customer who bought under an old rulebook, and what the new one made her hear."""
+    customer = Driver(book(1, old, tiers[0]), first_tick=at(0))
+    customer.take(customer.purchase(at(1), 40_000))
+    customer.pass_to(at(2))
+    customer.said.clear()
+    customer.activate(activation(1, book(2, new, tiers[1])))
+    customer.pass_to(at(3))
+    return customer
+
+
+def requests(customer: Driver) -> list[tuple[str, str]]:
+    """Return what should be done or held: kind and name."""
+    return [(d.kind, d.action) for d in customer.said if isinstance(d, ActionRequested)]
+
+
+def test_a_policy_under_another_name_stops_and_starts() -> None:
+    customer = told(
+        f"policies: {{desk: {{while: {BOUGHT}}}}}",
+        f"policies: {{service: {{was: [desk], while: {BOUGHT}}}}}",
+    )
+    assert requests(customer) == [("stop", "desk"), ("start", "service")]
+    customer.pass_to(at(12))
+    assert requests(customer)[2:] == [("stop", "service")]
+
+
+def test_two_policies_become_one() -> None:
+    """Whatever stands beside it is neither started nor stopped by that."""
+    customer = told(
+        f"policies: {{desk: {{while: {BOUGHT}}}, team: {{while: {SPENT}}}}}",
+        f"policies: {{care: {{was: [desk, team], while: {BOUGHT}}}, more: {{while: {SPENT}}}}}",
+    )
+    assert requests(customer) == [
+        ("stop", "desk"), ("stop", "team"), ("start", "care"), ("start", "more"),
+    ]  # fmt: skip
+    assert customer.known.concluded.policies == 0b11
+
+
+def test_two_actions_become_one_and_both_requests_stay_open() -> None:
+    old = f"actions: {{call: {{when: {BOUGHT}}}, mail: {{when: {SPENT}}}}}"
+    new = f"actions: {{contact: {{was: [call, mail], when: {BOUGHT}}}, gift: {{when: {SPENT}}}}}"
+    customer = Driver(book(1, old), first_tick=at(0))
+    customer.take(customer.purchase(at(1), 20_000))
+    customer.take(customer.purchase(at(2), 20_000))
+    asked = [d.id for d in customer.said if isinstance(d, ActionRequested)]
+    assert [kind for kind, _ in requests(customer)] == ["do", "do"]
+    customer.activate(activation(1, book(2, new)))
+    customer.pass_to(at(3))
+    assert customer.known.concluded.whens == 0b11
+    assert requests(customer)[2:] == []
+    customer.take(CustomerErased(event_id="x", source="crm", occurred_at=at(3), basis="request"))
+    ended = [d for d in customer.said[2:] if isinstance(d, ActionRequested)]
+    assert [d.cancels for d in ended if d.kind == "cancel"] == asked
