@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from models.customer import Asked, Conclusions, CustomerState
-    from rules.book import Book, Dimension, Named
+    from rules.book import Action, Book, Dimension, Named, Policy
 
 ENGINE = 8  # raised whenever `reduce`, `due` or the packing of states changes its results
 ERAS_MAX = 8
@@ -176,11 +176,15 @@ def succeed(before: EraRecord | None, change: EraEvent, since: int | None) -> Er
 
 
 class Carried(NamedTuple):
-    """What an old rulebook called a customer's tier, her categories, and policies now gone."""
+    """What an old rulebook called a customer's tier and her categories, and what is gone with it.
+
+    `policies` were held; `requests` are of actions that the new rulebook does not have.
+    """
 
     tier: str | None
     categories: dict[str, tuple[str, ...]]
-    policies: tuple[str, ...]
+    policies: Sequence[Policy]
+    requests: Sequence[tuple[Action, Asked]]
 
 
 def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
@@ -207,11 +211,11 @@ def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
         concluded.standing = concluded.standing or Standing()
         is_continuous = after.timing.review == "continuous"
         concluded.standing.reviewed_at = None if is_continuous else new.since
-    gone = _carry_policies(concluded, before, after)
-    _carry_actions(concluded, before, after)
+    policies = _carry_policies(concluded, before, after)
+    requests = _carry_actions(concluded, before, after)
     renamed = {d.name: found for d in after.dimensions if (found := _found(categories, d))}
     left = {name: names for name, names in categories.items() if not _is_known(name, after)}
-    return Carried(tier, renamed | left, gone)
+    return Carried(tier, renamed | left, policies, requests)
 
 
 def _found(categories: Mapping[str, tuple[str, ...]], named: Dimension) -> tuple[str, ...] | None:
@@ -247,30 +251,38 @@ def _standing(standing: Standing, before: Book, after: Book) -> Standing | None:
     return carried
 
 
-def _carry_policies(concluded: Conclusions, before: Book, after: Book) -> tuple[str, ...]:
+def _carry_policies(concluded: Conclusions, before: Book, after: Book) -> Sequence[Policy]:
     """Carry what has started, by its name alone; return the policies that are no more.
 
     Subscribers hold a policy by its name: under another one it starts, and the old one stops.
     """
     places = {policy.name: index for index, policy in enumerate(after.policies)}
-    started = [p.name for i, p in enumerate(before.policies) if concluded.policies >> i & 1]
-    concluded.policies = sum(1 << places[name] for name in started if name in places)
-    return tuple(name for name in started if name not in places)
+    started = [policy for i, policy in enumerate(before.policies) if concluded.policies >> i & 1]
+    concluded.policies = sum(1 << places[p.name] for p in started if p.name in places)
+    return [policy for policy in started if policy.name not in places]
 
 
-def _carry_actions(concluded: Conclusions, before: Book, after: Book) -> None:
-    """Carry what was asked for; several actions may have become one."""
+def _carry_actions(
+    concluded: Conclusions, before: Book, after: Book
+) -> Sequence[tuple[Action, Asked]]:
+    """Carry what was asked for; return it of the actions that are no more.
+
+    Several actions may have become one.
+    """
     whens = 0
-    asked: dict[int, list[Asked]] = {}
+    kept: dict[int, list[Asked]] = {}
+    gone = []
     for i, action in enumerate(before.actions):
-        index = _index(after.actions, action.name)
-        if index is None:
-            continue
-        whens |= (concluded.whens >> i & 1) << index
-        if i in concluded.asked:
-            asked.setdefault(index, []).append(concluded.asked[i])
+        index, asked = _index(after.actions, action.name), concluded.asked.get(i)
+        if index is not None:
+            whens |= (concluded.whens >> i & 1) << index
+            if asked is not None:
+                kept.setdefault(index, []).append(asked)
+        elif asked is not None:
+            gone.append((action, asked))
     concluded.whens = whens
-    concluded.asked = {index: _joined(each, concluded.said_at) for index, each in asked.items()}
+    concluded.asked = {index: _joined(asked, concluded.said_at) for index, asked in kept.items()}
+    return gone
 
 
 def _joined(asked: Sequence[Asked], at: int) -> Asked:

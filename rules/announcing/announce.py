@@ -20,11 +20,12 @@ from rules.tiers.tiering import Outcome, visible_warning
 from rules.timers import outlook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from models.customer import Asked
     from models.decisions import AnyDecision
     from rules.announcing.tier import Missing
-    from rules.book import Book, Dimension
+    from rules.book import Action, Book, Dimension, Named, Policy
     from rules.eras import Carried, Era
     from rules.tiers.judging import Judge
 
@@ -64,7 +65,10 @@ def announce(
         if stand is not None:
             decisions.append(churn_changed(envelope, change.at, change.band, stand))
     _segments(envelope, judge.book, change, decisions)
-    if change.requests or (change.carried is not None and change.carried.policies):
+    if change.carried is not None:
+        policies, requests = change.carried.policies, change.carried.requests
+        decisions += stopped(envelope, policies, requests, "rulebook")
+    if change.requests:
         _requests(envelope, judge, change, decisions)
     if len(decisions) > before:
         concluded.said_at = envelope.occurred_at
@@ -156,22 +160,38 @@ def _dropped(envelope: Envelope, name: str, left: tuple[str, ...]) -> SegmentCha
     )
 
 
+def stopped(
+    envelope: Envelope,
+    policies: Iterable[Policy],
+    requests: Iterable[tuple[Action, Asked]],
+    trigger: str,
+) -> list[ActionRequested]:
+    """Return the outputs that stop policies, and cancel the requests that are still valid."""
+    at = envelope.occurred_at
+    return [_stop(envelope, policy, trigger, None) for policy in policies] + [
+        _stop(envelope, action, trigger, request.id.hex())
+        for action, known in requests
+        for request in known.open_at(at)
+    ]
+
+
+def _stop(envelope: Envelope, what: Named, trigger: str, cancels: str | None) -> ActionRequested:
+    return ActionRequested(
+        **envelope.fields(ACTION),  # type: ignore[arg-type]  # one envelope for all
+        action=what.name,
+        kind="stop" if cancels is None else "cancel",
+        policy=cancels is None,
+        labels=dict(what.label),
+        parameters={},
+        trigger=trigger,
+        cancels=cancels,
+    )
+
+
 def _requests(
     envelope: Envelope, judge: Judge, change: Change, decisions: list[AnyDecision]
 ) -> None:
     book, concluded = judge.book, envelope.state.concluded
-    decisions += [
-        ActionRequested(
-            **envelope.fields(ACTION),  # type: ignore[arg-type]  # one envelope for all
-            action=name,
-            kind="stop",
-            policy=True,
-            labels={},
-            parameters={},
-            trigger="rulebook",
-        )
-        for name in ([] if change.carried is None else change.carried.policies)
-    ]
     for request in change.requests:
         is_policy = request.kind in {"start", "stop"}
         what = book.policies[request.place] if is_policy else book.actions[request.place]

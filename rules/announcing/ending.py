@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Literal
 
 from models.calendar import rfc3339
 from models.customer import Conclusions, CustomerState
-from models.decisions import ActionRequested, Rank, TierChanged
+from models.decisions import Rank, TierChanged
 from models.events import CustomersMerged
-from rules.announcing.announce import segment_changed
-from rules.announcing.envelope import ACTION, TIER, Envelope, enveloped
+from rules.announcing.announce import segment_changed, stopped
+from rules.announcing.envelope import TIER, Envelope, enveloped
 from rules.tiers.tiering import visible_warning
 
 if TYPE_CHECKING:
     from models.decisions import AnyDecision
     from rules.announcing.envelope import Trigger
-    from rules.book import Book, Named
+    from rules.book import Book
     from rules.eras import Era
 
 EndReason = Literal["merged_into", "erased"]
@@ -51,7 +51,9 @@ def end(
             for dimension, was in zip(book.dimensions, concluded.categories, strict=False)
             if (left := dimension.names(was))
         ]
-        decisions += _stopped(envelope, book, reason)
+        policies = [p for i, p in enumerate(book.policies) if concluded.policies >> i & 1]
+        requests = [(book.actions[i], asked) for i, asked in sorted(concluded.asked.items())]
+        decisions += stopped(envelope, policies, requests, reason)
         concluded.said_at = envelope.occurred_at
     moved_to = trigger.event.survivor if isinstance(trigger.event, CustomersMerged) else None
     return CustomerState(
@@ -80,35 +82,4 @@ def _left(envelope: Envelope, book: Book, reason: EndReason, tier: int, since: i
         tier_since=rfc3339(envelope.occurred_at),
         warning_id=None if warned is None else warned.id.hex(),
         evidence=[],
-    )
-
-
-def _stopped(envelope: Envelope, book: Book, reason: EndReason) -> list[ActionRequested]:
-    """Stop the policies that are held, and cancel the requests that are still valid."""
-    concluded, at = envelope.state.concluded, envelope.occurred_at
-    stopped = [
-        _stop(envelope, policy, reason, None)
-        for index, policy in enumerate(book.policies)
-        if concluded.policies >> index & 1
-    ]
-    return stopped + [
-        _stop(envelope, action, reason, request.id.hex())
-        for index, action in enumerate(book.actions)
-        if index in concluded.asked
-        for request in concluded.asked[index].open_at(at)
-    ]
-
-
-def _stop(
-    envelope: Envelope, what: Named, reason: EndReason, cancels: str | None
-) -> ActionRequested:
-    return ActionRequested(
-        **envelope.fields(ACTION),  # type: ignore[arg-type]  # one envelope for all
-        action=what.name,
-        kind="stop" if cancels is None else "cancel",
-        policy=cancels is None,
-        labels=dict(what.label),
-        parameters={},
-        trigger=reason,
-        cancels=cancels,
     )

@@ -83,3 +83,20 @@ def test_two_actions_become_one_and_both_requests_stay_open() -> None:
     customer.take(CustomerErased(event_id="x", source="crm", occurred_at=at(3), basis="request"))
     ended = [d for d in customer.said[2:] if isinstance(d, ActionRequested)]
     assert [d.cancels for d in ended if d.kind == "cancel"] == asked
+
+
+def test_who_was_asked_for_an_action_that_is_gone_hears_that_it_is_off() -> None:
+    """Unless nobody may act on it any more."""
+    old = "actions: {call: {when: happened('complaint'), valid_for: 5d}}"
+    customer = Driver(book(1, old), first_tick=at(0))
+    customer.take(customer.purchase(at(0)))
+    for day, key in ((1, "a"), (5, "b")):
+        customer.take(customer.complaint(at(day), key))
+    first, second = (d for d in customer.said if isinstance(d, ActionRequested))
+    customer.pass_to(at(7))
+    customer.activate(activation(1, book(2, "")))
+    customer.pass_to(at(8))
+    last = customer.said[-1]
+    assert isinstance(last, ActionRequested)
+    assert requests(customer) == [("do", "call"), ("do", "call"), ("cancel", "call")]
+    assert (last.cancels, last.trigger, last.labels) == (second.id, "rulebook", first.labels)
