@@ -178,11 +178,13 @@ def succeed(before: EraRecord | None, change: EraEvent, since: int | None) -> Er
 class Carried(NamedTuple):
     """What an old rulebook called a customer's tier and her categories, and what is gone with it.
 
-    `policies` were held; `requests` are of actions that the new rulebook does not have.
+    `categories` are by dimension; `dimensions`, `policies` (which were held) and the actions of
+    `requests` are those that the new rulebook does not have by these names.
     """
 
     tier: str | None
     categories: dict[str, tuple[str, ...]]
+    dimensions: Sequence[Dimension]
     policies: Sequence[Policy]
     requests: Sequence[tuple[Action, Asked]]
 
@@ -190,8 +192,9 @@ class Carried(NamedTuple):
 def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
     """Carry tier, band and categories, which are indices, from one rulebook to another by name.
 
-    What the new rulebook does not have is None in the state; its name is in what is returned, so
-    that subscribers hear what a customer leaves. None: the rulebook is the same.
+    A name that it had before stands for the same thing. What the new rulebook does not have is None
+    in the state. Returned is what subscribers know, who know names and nothing else. None: the
+    rulebook is the same.
     """
     if old.book is None or new.book is None or old.book is new.book:
         return None
@@ -213,18 +216,14 @@ def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
         concluded.standing.reviewed_at = None if is_continuous else new.since
     policies = _carry_policies(concluded, before, after)
     requests = _carry_actions(concluded, before, after)
-    renamed = {d.name: found for d in after.dimensions if (found := _found(categories, d))}
-    left = {name: names for name, names in categories.items() if not _is_known(name, after)}
-    return Carried(tier, renamed | left, policies, requests)
+    known_now = {dimension.name for dimension in after.dimensions}
+    gone = [dimension for dimension in before.dimensions if dimension.name not in known_now]
+    return Carried(tier, categories, gone, policies, requests)
 
 
 def _found(categories: Mapping[str, tuple[str, ...]], named: Dimension) -> tuple[str, ...] | None:
     """Return what was concluded on a dimension, under its name or one that it had before."""
     return next((categories[n] for n in (named.name, *named.was) if n in categories), None)
-
-
-def _is_known(name: str, book: Book) -> bool:
-    return any(name in (dimension.name, *dimension.was) for dimension in book.dimensions)
 
 
 def _standing(standing: Standing, before: Book, after: Book) -> Standing | None:

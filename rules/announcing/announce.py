@@ -5,7 +5,7 @@ Everything costly (evidence, outlook, reasons) is computed here and so only when
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.calendar import rfc3339
@@ -20,7 +20,7 @@ from rules.tiers.tiering import Outcome, visible_warning
 from rules.timers import outlook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from models.customer import Asked
     from models.decisions import AnyDecision
@@ -96,33 +96,43 @@ def _tier(envelope: Envelope, judge: Judge, change: Change, decisions: list[AnyD
 
 
 def _segments(envelope: Envelope, book: Book, change: Change, decisions: list[AnyDecision]) -> None:
+    """Tell the categories that are left and entered; under a new rulebook, by their names."""
     before, after = change.categories, envelope.state.concluded.categories
-    carried = _NONE if change.carried is None else change.carried.categories
-    if before == after and not carried:
+    carried = change.carried
+    if carried is None and before == after:
         return
-    for index, (old, new) in enumerate(zip_longest(before[: len(after)], after)):
-        if old == new and not (carried and old is None):
+    for dimension, old, new in zip(
+        book.dimensions, chain(before, repeat(None)), after, strict=False
+    ):
+        if carried is None and old == new:
             continue
-        dimension = book.dimensions[index]
-        if old == new and dimension.name not in carried:
-            continue
-        left = dimension.names(old)
-        if old is None and dimension.name in carried:
-            left = carried[dimension.name]
-        elif old is None and dimension.name.startswith(_GROUP):
-            left = ("out",)  # nobody is in a group before the first look
+        left = dimension.names(old) if carried is None else carried.categories.get(dimension.name)
         entered = dimension.names(new)
-        if entered != left:
+        if left is None and entered is not None and dimension.name.startswith(_GROUP):
+            left = _OUT
+        if _differ(left, entered):
             decisions.append(segment_changed(envelope, dimension, left or (), entered or ()))
-    if carried:
-        known = {dimension.name for dimension in book.dimensions}
-        decisions += [
-            _dropped(envelope, name, was) for name, was in carried.items() if name not in known
-        ]
+    if carried is not None:
+        decisions += _gone(envelope, carried)
 
 
 _GROUP = "group."
-_NONE: Mapping[str, tuple[str, ...]] = {}
+_OUT = ("out",)  # of a group: so is everybody before the first look, and once it is gone
+
+
+def _differ(left: tuple[str, ...] | None, entered: tuple[str, ...] | None) -> bool:
+    """Tell whether other categories hold; a new rulebook may have them in another order."""
+    if left is None or entered is None:
+        return left is not entered
+    return left != entered and {*left} != {*entered}
+
+
+def _gone(envelope: Envelope, carried: Carried) -> Iterator[SegmentChanged]:
+    """Yield the outputs for the dimensions that the new rulebook does not have by their names."""
+    for dimension in carried.dimensions:
+        left = carried.categories.get(dimension.name)
+        if left and not (left == _OUT and dimension.name.startswith(_GROUP)):
+            yield segment_changed(envelope, dimension, left, ())
 
 
 def segment_changed(
@@ -134,7 +144,7 @@ def segment_changed(
         **envelope.fields(SEGMENT),  # type: ignore[arg-type]  # one envelope for all
         dimension=dimension.name,
         kind="single" if single else "many",
-        from_=left[0] if single and left else None,
+        from_=left[0] if single and len(left) == 1 else None,
         to=entered[0] if single and entered else None,
         added=tuple([name for name in entered if name not in left]),
         removed=tuple([name for name in left if name not in entered]),
@@ -143,20 +153,6 @@ def segment_changed(
         reactivated=dimension.name == "lifecycle"
         and left == ("churned",)
         and entered not in {(), ("prospect",)},
-    )
-
-
-def _dropped(envelope: Envelope, name: str, left: tuple[str, ...]) -> SegmentChanged:
-    """Tell that a dimension is left because the new rulebook does not have it any more."""
-    return SegmentChanged(
-        **envelope.fields(SEGMENT),  # type: ignore[arg-type]  # one envelope for all
-        dimension=name,
-        from_=left[0] if len(left) == 1 else None,
-        to=None,
-        added=(),
-        removed=left,
-        current=(),
-        labels={},
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from models.decisions import ActionRequested
+import pytest
+
+from models.decisions import ActionRequested, SegmentChanged
 from models.events import CustomerErased
 from tests.rules.driving import Driver, activation, at
 
@@ -44,6 +46,15 @@ def told(old: str, new: str, tiers: tuple[str, str] = (_TIERS, _TIERS)) -> Drive
 def requests(customer: Driver) -> list[tuple[str, str]]:
     """Return what should be done or held: kind and name."""
     return [(d.kind, d.action) for d in customer.said if isinstance(d, ActionRequested)]
+
+
+def segments(customer: Driver) -> list[tuple[str, str, list[str], list[str]]]:
+    """Return what was said of dimensions: dimension, kind, what is left, what is entered."""
+    return [
+        (d.dimension, d.kind, [*d.removed], [*d.added])
+        for d in customer.said
+        if isinstance(d, SegmentChanged)
+    ]
 
 
 def test_a_policy_under_another_name_stops_and_starts() -> None:
@@ -100,3 +111,56 @@ def test_who_was_asked_for_an_action_that_is_gone_hears_that_it_is_off() -> None
     assert isinstance(last, ActionRequested)
     assert requests(customer) == [("do", "call"), ("do", "call"), ("cancel", "call")]
     assert (last.cancels, last.trigger, last.labels) == (second.id, "rulebook", first.labels)
+
+
+OFTEN, BIG = f"{{name: often, when: {BOUGHT}}}", f"{{name: big, when: {SPENT}}}"
+HABIT = f"dimensions: {{habit: {{all_matches: [{OFTEN}, {BIG}]}}}}"
+KEEN = f"groups: {{keen: {BOUGHT}, calm: {BOUGHT.replace('>=', '<')}}}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        pytest.param(HABIT, HABIT, [], id="nothing"),
+        pytest.param(
+            HABIT, f"dimensions: {{habit: {{all_matches: [{BIG}, {OFTEN}]}}}}", [], id="order"
+        ),
+        pytest.param(
+            HABIT,
+            HABIT.replace("name: often", "name: frequent, was: [often]"),
+            [("habit", "many", ["often"], ["frequent"])],
+            id="a category",
+        ),
+        pytest.param(
+            HABIT,
+            f"dimensions: {{habit: {{all_matches: [{OFTEN.replace(',', ', was: [big],')}]}}}}",
+            [("habit", "many", ["big"], [])],
+            id="a category that takes another one over",
+        ),
+        pytest.param(
+            HABIT,
+            HABIT.replace("all_matches", "was: [habit], all_matches").replace("habit", "style", 1),
+            [("style", "many", [], ["often", "big"]), ("habit", "many", ["often", "big"], [])],
+            id="a dimension",
+        ),
+        pytest.param(
+            HABIT,
+            f"dimensions: {{habit: {{first_match: [{OFTEN}, {{name: big, otherwise: true}}]}}}}",
+            [("habit", "single", ["big"], [])],
+            id="one category where there were several",
+        ),
+        pytest.param(HABIT, "", [("habit", "many", ["often", "big"], [])], id="gone"),
+        pytest.param(
+            KEEN,
+            f"groups: {{fan: {{was: [keen], when: {BOUGHT}}}, "
+            f"cool: {{was: [calm], when: {BOUGHT.replace('>=', '<')}}}}}",
+            [("group.fan", "single", ["out"], ["in"]), ("group.keen", "single", ["in"], [])],
+            id="a group, and one that she is not in",
+        ),
+        pytest.param(KEEN, "", [("group.keen", "single", ["in"], [])], id="groups that are gone"),
+    ],
+)
+def test_subscribers_hear_of_categories_by_their_names(
+    old: str, new: str, said: list[tuple[str, str, list[str], list[str]]]
+) -> None:
+    assert segments(told(old, new)) == said
