@@ -8,6 +8,8 @@ from __future__ import annotations
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgspec.structs import replace
+
 from models.calendar import rfc3339
 from models.decisions import ActionRequested, SegmentChanged
 from rules import churn_risk
@@ -16,14 +18,14 @@ from rules.announcing.churn import churn_changed
 from rules.announcing.envelope import ACTION, SEGMENT, Envelope, Trigger, enveloped
 from rules.announcing.tier import lacks, tier_changed, warning
 from rules.explanation.view import View
-from rules.tiers.tiering import Outcome, visible_warning
+from rules.tiers.tiering import Move, Outcome, visible_warning
 from rules.timers import outlook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from models.customer import Asked
-    from models.decisions import AnyDecision
+    from models.decisions import AnyDecision, TierChanged
     from rules.announcing.tier import Missing
     from rules.book import Action, Book, Dimension, Named, Policy
     from rules.eras import Carried, Era
@@ -77,11 +79,14 @@ def announce(
 def _tier(envelope: Envelope, judge: Judge, change: Change, decisions: list[AnyDecision]) -> None:
     """Tell a warning that is cleared, the new tier, and a warning that is set or revised."""
     cleared, move, running = change.outcome
+    carried, renamed = change.carried, _has_new_name(judge.book, change)
     if cleared is not None and change.tier is not None:
-        decisions.append(warning(envelope, judge, cleared, "cleared", ([], []), change.tier))
+        told = warning(envelope, judge, cleared, "cleared", ([], []), change.tier)
+        decisions.append(told if carried is None else replace(told, tier=carried.tier))
+    if move is None and renamed and change.tier is not None:
+        move = Move(change.tier, "qualified")  # by the rulebook, as every move at its activation
     if move is not None:
-        ahead = outlook(judge, change.at, envelope.occurred_at)
-        decisions.append(tier_changed(envelope, judge, change, move, ahead))
+        decisions.append(_moved(envelope, judge, change, move))
     if running is None:
         return
     tier, concluded = envelope.state.concluded.tier, envelope.state.concluded
@@ -91,8 +96,26 @@ def _tier(envelope: Envelope, judge: Judge, change: Change, decisions: list[AnyD
     warned = visible_warning(standing) or standing.ending or standing.warned
     assert warned is not None
     lacking = lacks(judge, warned, tier, change.at)
-    if running == "set" or (change.missing is not None and change.missing != lacking):
+    lacks_other = change.missing is not None and change.missing != lacking
+    if running == "set" or lacks_other or renamed:
         decisions.append(warning(envelope, judge, warned, running, lacking, tier))
+
+
+def _has_new_name(book: Book, change: Change) -> bool:
+    """Tell whether the tier that she came with is called otherwise by a new rulebook."""
+    if change.carried is None or change.tier is None:
+        return False
+    return book.tiers[change.tier].name != change.carried.tier
+
+
+def _moved(envelope: Envelope, judge: Judge, change: Change, move: Move) -> TierChanged:
+    """Return the output that tells a new tier, from the name that subscribers know."""
+    ahead = outlook(judge, change.at, envelope.occurred_at)
+    told = tier_changed(envelope, judge, change, move, ahead)
+    if change.carried is None:
+        return told
+    direction = "none" if told.rank.from_ == told.rank.to else told.direction
+    return replace(told, from_=change.carried.tier, direction=direction)
 
 
 def _segments(envelope: Envelope, book: Book, change: Change, decisions: list[AnyDecision]) -> None:

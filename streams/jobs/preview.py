@@ -213,8 +213,9 @@ def _stand(concluded: Conclusions) -> Stand:
 
 def _moved(said: Sequence[AnyDecision]) -> tuple[bool, bool]:
     """Return whether a customer leaves a tier, and a churn band."""
-    tier = any(isinstance(each, TierChanged) and each.from_ is not None for each in said)
+    tiers = [each for each in said if isinstance(each, TierChanged) and each.from_ is not None]
     risks = [each for each in said if isinstance(each, ChurnRiskChanged)]
+    tier = any(each.rank.from_ != each.rank.to for each in tiers)  # else it has a new name
     return tier, any(each.from_band not in {None, each.to_band} for each in risks)
 
 

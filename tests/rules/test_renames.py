@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from models.decisions import ActionRequested, SegmentChanged
+from models.calendar import rfc3339
+from models.decisions import ActionRequested, SegmentChanged, TierChanged, TierWarning
 from models.events import CustomerErased
 from tests.rules.driving import Driver, activation, at
 
@@ -164,3 +165,51 @@ def test_subscribers_hear_of_categories_by_their_names(
     old: str, new: str, said: list[tuple[str, str, list[str], list[str]]]
 ) -> None:
     assert segments(told(old, new)) == said
+
+
+ARGENT = _TIERS.replace("name: silver", "name: argent, was: [silver]")
+LADDER = _TIERS + f"    - {{name: gold, qualify: {SPENT}, keep: {BOUGHT}, grace: 5d}}\n"
+OR = LADDER.replace("name: gold", "name: or, was: [gold]")
+
+
+def tiers(customer: Driver) -> list[TierChanged]:
+    return [d for d in customer.said if isinstance(d, TierChanged)]
+
+
+def test_a_tier_under_another_name_is_told_and_nothing_else_is_new_about_it() -> None:
+    customer = told("", "", (_TIERS, ARGENT))
+    (named,) = tiers(customer)
+    assert (named.from_, named.to, named.direction) == ("silver", "argent", "none")
+    assert (named.reason, named.cause.kind) == ("rulebook", "activation")
+    assert (named.rank.from_, named.rank.to) == (1, 1)
+    assert named.held_since == named.tier_since == rfc3339(at(1))
+    assert (named.sequence, named.warning_id) == (2, None)
+    customer.pass_to(at(30))
+    assert [(d.from_, d.to) for d in tiers(customer)[1:]] == [("argent", "base")]
+
+
+def test_who_moves_when_her_tier_is_renamed_hears_of_one_change() -> None:
+    customer = told("", "", (_TIERS, ARGENT + f"    - {{name: gold, qualify: {SPENT}}}\n"))
+    (moved,) = tiers(customer)
+    assert (moved.from_, moved.to, moved.direction) == ("silver", "gold", "up")
+    assert moved.tier_since == rfc3339(at(2))
+
+
+@pytest.mark.parametrize(
+    ("new", "tier", "said"),
+    [(OR, "or", ["revised"]), (OR.replace("=10", "=50"), "gold", ["cleared"]), (LADDER, "", [])],
+)
+def test_a_running_warning_follows_the_name_of_its_tier(
+    new: str, tier: str, said: list[str]
+) -> None:
+    customer = Driver(book(1, "", LADDER), first_tick=at(0))
+    customer.take(customer.purchase(at(1), 40_000))
+    customer.pass_to(at(22))
+    (warned,) = (d for d in customer.said if isinstance(d, TierWarning))
+    customer.said.clear()
+    customer.activate(activation(1, book(2, "", new)))
+    customer.pass_to(at(23))
+    warnings = [d for d in customer.said if isinstance(d, TierWarning)]
+    assert [d.state for d in warnings] == said
+    assert {(d.warning_id, d.tier) for d in warnings} <= {(warned.warning_id, tier)}
+    assert [d.to for d in tiers(customer)] == ["or"] * len(said)

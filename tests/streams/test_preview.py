@@ -123,7 +123,7 @@ async def test_a_new_name_is_no_move() -> None:
     golden = GOLD.replace("name: gold", "name: golden\n      was: [gold]")
     renamed = book(2, tiers=(SILVER, golden)).replace("buyer:", "habit:\n    was: [buyer]", 1)
     tally = await previewed(place, renamed)
-    assert not tally.outputs
+    assert (tally.outputs[TIER_CURRENT], tally.soon) == (3, {})
     assert ("golden", "golden") in tally.matrices["tier"]
     assert list(tally.matrices["habit"]) == [("active", "active")]
 
