@@ -81,7 +81,7 @@ def tier_changed(
         missing_for_next=missing_for_next(now, move.to),
         evidence=evidence(then, rule),
     )
-    if standing is not None and standing.lost is not None and not standing.lost.output_id:
+    if down and standing is not None and standing.lost and not standing.lost.output_id:
         standing.lost.output_id = bytes.fromhex(changed.id)
     return changed
 

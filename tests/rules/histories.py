@@ -14,7 +14,10 @@ from models.events import (
     CustomerEvent,
     Engagement,
     Feedback,
+    HoldSet,
     Line,
+    OverrideCleared,
+    OverrideSet,
     Profile,
     Purchase,
     Refund,
@@ -163,3 +166,30 @@ def customers(draw: st.DrawFn) -> CustomerState:
         fold(state.facts, event, ZONE, TODAY, 30)
     state.concluded.categories = draw(st.lists(st.none() | st.integers(0, 2), max_size=3))
     return state
+
+
+@st.composite
+def decisions(draw: st.DrawFn) -> list[CustomerEvent]:
+    """Draw overrides and holds, and their ends."""
+    found: list[CustomerEvent] = []
+    for number in range(draw(st.integers(0, 3))):
+        at = NOW - DAY_S * draw(st.integers(0, OLDEST_DAYS))
+        head: dict[str, Any] = {"event_id": f"d{number}", "source": "desk", "occurred_at": at}
+        until = draw(st.sampled_from((None, at + 5 * DAY_S, at + 40 * DAY_S)))
+        match draw(st.sampled_from(("override", "override", "cleared", "hold"))):
+            case "override":
+                tier = draw(st.sampled_from(("base", "t0", "t1")))
+                mode = draw(st.sampled_from(("at_least", "exactly")))
+                more: dict[str, Any] = {
+                    "override_id": f"o{number}",
+                    "tier": tier,
+                    "mode": mode,
+                    "until": until,
+                }
+                found.append(OverrideSet(**head, **more, reason="r", by="b"))
+            case "cleared":
+                found.append(OverrideCleared(**head, override_id=f"o{number - 1}"))
+            case "hold":
+                held_until = at + 9 * DAY_S if until is None else until
+                found.append(HoldSet(**head, until=held_until, reason="r", by="b"))
+    return found

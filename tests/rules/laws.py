@@ -21,15 +21,17 @@ from models.decisions import (
     TierChanged,
     TierWarning,
 )
-from models.events import CustomerEvent, HoldSet, OverrideCleared, OverrideSet
+from models.events import CustomerEvent
 from models.fold import fold
 from rules.book import Book, CategoryValue, Given
 from rules.eras import compiled
 from rules.explanation.view import View
 from rules.language.tree import Condition
 from rules.reduce import Reduction
-from tests.rules.driving import Driver
-from tests.rules.histories import NOW, OLDEST_DAYS, TODAY, ZONE, events
+from tests.rules.driving import Driver, activation
+from tests.rules.histories import NOW, OLDEST_DAYS, TODAY, ZONE, decisions, events
+from tests.rules.renaming import successors
+from tests.rules.subscriber import Subscriber
 from tests.rules.whole_books import EVENTS, GIVENS, remembered, texts
 
 BANDS = st.none() | st.integers(0, 2)
@@ -46,10 +48,13 @@ _packed = msgspec.msgpack.Encoder().encode
 class Pair:
     """A rulebook and a history; `order`: the history's events as they might come instead.
 
+    `next`: a rulebook that comes after it.
+
     The rest is what an evaluation is told beside them: see `Book.conclude` and `Book.follow`.
     """
 
     text: str
+    next: str
     history: tuple[CustomerEvent, ...]
     order: tuple[CustomerEvent, ...]
     before: CustomerState  # profile and conclusions of an evaluation before
@@ -80,6 +85,7 @@ def pairs(draw: st.DrawFn) -> Pair:
     order = draw(st.permutations(history))
     return Pair(
         text,
+        draw(successors(text)),
         tuple(history),
         tuple(order),
         draw(remembered()),
@@ -239,31 +245,22 @@ def lived_through(pair: Pair, *, looks: bool) -> tuple[Driver, int]:
     return customer, heard
 
 
-@st.composite
-def decisions(draw: st.DrawFn) -> list[CustomerEvent]:
-    """Draw overrides and holds, and their ends."""
-    found: list[CustomerEvent] = []
-    for number in range(draw(st.integers(0, 3))):
-        at = NOW - DAY_S * draw(st.integers(0, OLDEST_DAYS))
-        head: dict[str, Any] = {"event_id": f"d{number}", "source": "desk", "occurred_at": at}
-        until = draw(st.sampled_from((None, at + 5 * DAY_S, at + 40 * DAY_S)))
-        match draw(st.sampled_from(("override", "override", "cleared", "hold"))):
-            case "override":
-                tier = draw(st.sampled_from(("base", "t0", "t1")))
-                mode = draw(st.sampled_from(("at_least", "exactly")))
-                more: dict[str, Any] = {
-                    "override_id": f"o{number}",
-                    "tier": tier,
-                    "mode": mode,
-                    "until": until,
-                }
-                found.append(OverrideSet(**head, **more, reason="r", by="b"))
-            case "cleared":
-                found.append(OverrideCleared(**head, override_id=f"o{number - 1}"))
-            case "hold":
-                held_until = at + 9 * DAY_S if until is None else until
-                found.append(HoldSet(**head, until=held_until, reason="r", by="b"))
-    return found
+def subscribers_know_todays_names(pair: Pair) -> None:
+    """Who only reads outputs knows what is concluded, also when a rulebook renames it."""
+    customer, subscriber = lived(pair), Subscriber()
+    _agree(subscriber, customer, pair.text)
+    customer.activate(activation(1, pair.next))
+    for days in (0, _AFTERWARDS_DAYS):
+        customer.pass_to(NOW + days * DAY_S)
+        _agree(subscriber, customer, pair.next)
+
+
+def _agree(subscriber: Subscriber, customer: Driver, text: str) -> None:
+    for each in customer.said:
+        subscriber.hear(each)
+    customer.said.clear()
+    if customer.state is not None:
+        subscriber.agrees(customer.state.concluded, compiled(text), customer.now or NOW)
 
 
 def lived(pair: Pair) -> Driver:
@@ -307,4 +304,5 @@ LAWS = (
     due_is_never_late,
     looking_is_not_heard,
     what_is_foretold_comes,
+    subscribers_know_todays_names,
 )
