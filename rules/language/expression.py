@@ -11,7 +11,10 @@ this file, and return a small frozen tree (`tree`). Nothing is ever evaluated as
 from __future__ import annotations
 
 import ast
+import tokenize
 import warnings
+from io import StringIO
+from itertools import pairwise
 from typing import Literal
 
 from rules.language.tree import (
@@ -90,12 +93,24 @@ def _python(text: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return ast.parse(text.strip(), mode="eval").body
+            found = ast.parse(text.strip(), mode="eval").body
+            _commas_stand(text.strip())
     except (SyntaxError, Warning) as error:
         detail = error.msg if isinstance(error, SyntaxError) else str(error)
         raise BadExpression(f"{text.strip()!r} cannot be read: {detail}", _SHAPE) from None
-    except (ValueError, MemoryError, RecursionError):
+    except (ValueError, MemoryError, RecursionError, tokenize.TokenError):
         raise BadExpression("the expression cannot be read", _SHAPE) from None
+    return found
+
+
+def _commas_stand(text: str) -> None:
+    """Refuse two texts side by side, which Python would join into one."""
+    ignored = {tokenize.NL, tokenize.COMMENT}
+    tokens = [t for t in tokenize.generate_tokens(StringIO(text).readline) if t.type not in ignored]
+    for one, other in pairwise(tokens):
+        if one.type == other.type == tokenize.STRING:
+            what = f"between {one.string} and {other.string} a comma is missing"
+            raise BadExpression(what, f"write {one.string}, {other.string}")
 
 
 _SHAPE = "an expression looks like: orders(days=180) >= key_orders and complaints(days=90) == 0"
