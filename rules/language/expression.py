@@ -246,6 +246,8 @@ def _argument_of(node: ast.expr) -> Argument:
             pass
         case ast.Constant(value=int() | float() | str() as value):
             return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value
         case ast.Attribute():
             return _dotted(node)
         case ast.Name(id=name) if name in BARE:

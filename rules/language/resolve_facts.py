@@ -10,7 +10,7 @@ from rules.facts.given import GIVEN
 from rules.facts.profile import attributes
 from rules.language.expression import BadExpression
 from rules.language.rulebook import nearest
-from rules.language.tree import PLACES, Argument, Fact
+from rules.language.tree import PLACES, Argument, Fact, render
 
 MOMENTS = ("entered", "left", "happened")
 _PROFILE = "profile."
@@ -30,7 +30,7 @@ def arguments_of(
         name = key
         if key.isdigit():
             if int(key) >= positional:
-                hint = f"write it with its name: {node.name}({(*names, 'days')[0]}=…)"
+                hint = _named_hint(node.name, known, value)
                 raise BadExpression(f"{node.name}: the argument {value!r} has no name", hint)
             name = names[int(key)]
         if name not in known:
@@ -45,6 +45,14 @@ def arguments_of(
         if argument.required and name not in given:
             raise BadExpression(f"{node.name} needs `{name}`", ", ".join(argument.choices))
     return tuple((name, given[name]) for name in names if name in given)
+
+
+def _named_hint(fact: str, known: Mapping[str, ArgumentSpec], value: Argument) -> str:
+    """Return how to write an argument without a name: with that of the first that can be it."""
+    for name, argument in known.items():
+        if argument.refusal(name, value) is None:
+            return f"write it with its name: {render(Fact(fact, ((name, value),)))}"
+    return f"arguments of {fact} are: {', '.join(known)}" if known else f"write {fact}()"
 
 
 def personal_attributes(fact: Fact) -> list[str]:
