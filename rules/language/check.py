@@ -99,9 +99,7 @@ class _Checker:
             heights[dimension.name] = 2 + max((height(tree, heights) for tree in trees), default=0)
             found.append((self._place(dimension.name), trees))
         for index, tier in enumerate(rules.tiers):
-            found.append(
-                (("tiers", "ladder", index), [each for each in (tier.qualify, tier.keep) if each])
-            )
+            found.append((("tiers", "ladder", index), [each for _, each in tier.written]))
         found += [(("policies", policy.name), [policy.condition]) for policy in rules.policies]
         for action in rules.actions:
             values = [value for _, value in action.parameters]
@@ -252,8 +250,8 @@ class _Checker:
         """Refuse a tier that is found by what is found by the tier."""
         depends = {dimensions[i].name for i in later}
         for index, tier in enumerate(tiers):
-            for key, condition in (("qualify", tier.qualify), ("keep", tier.keep)):
-                for fact in () if condition is None else facts_of(condition):
+            for key, condition in tier.written:
+                for fact in facts_of(condition):
                     if fact.name in _TIER or dimension_of(fact) in depends:
                         self.reader.refuse(
                             ("tiers", "ladder", index, key),

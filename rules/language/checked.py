@@ -7,6 +7,7 @@ out, and lifecycle, RFM and groups written as dimensions. `compile` turns it int
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,6 +57,14 @@ class TierRules:
     name: str
     qualify: Condition | None
     keep: Condition | None
+
+    @property
+    def written(self) -> Iterator[tuple[str, Condition]]:
+        """The conditions by their keys, as the rulebook has them: `keep` where it is its own."""
+        if self.qualify is not None:
+            yield "qualify", self.qualify
+        if self.keep is not None and self.keep is not self.qualify:
+            yield "keep", self.keep
 
 
 @dataclass(frozen=True, slots=True)

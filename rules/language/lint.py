@@ -183,8 +183,8 @@ def _timing(reader: Reader) -> None:
 def _balances(reader: Reader, rules: Rules) -> None:
     own = {f"score.{name}" for name in reader.rulebook.scores}
     for rank, tier in enumerate(rules.tiers):
-        for key, condition in (("qualify", tier.qualify), ("keep", tier.keep)):
-            for fact in () if condition is None else facts_of(condition):
+        for key, condition in tier.written:
+            for fact in facts_of(condition):
                 if _is_spendable(fact) and fact.name not in own:
                     reader.advise(
                         ("tiers", "ladder", rank, key),

@@ -23,6 +23,7 @@ tiers: {{ladder: [{{name: base}}, {{name: good, qualify: "{qualify}"}}]}}
         ("gbp", "spend(days=30) >= m", "", "`gbp` is not a unit"),  # and nothing of its uses
         ("GBP", "spend(days=30) >= 1", "", "the bound 1 is not a parameter"),  # a penny
         ("GBP", "last_feedback('polarity') == 'good'", "", "is never 'good'"),
+        ("GBP", "tier == 'good'", "", "`qualify` of `good` asks for tier"),
         ("GBP", "feedback_mean(metric='label', days=9) >= s", "", "metric='label' is not known"),
         ("GBP", "spend(days=30) >= m", "action: {a: {every: 9d}}", "did you mean actions"),
         ("GBP", "spend(days=30) >= m", "actions: {a: {every: 9d, valid_for: 0d}}", "`valid_for`"),

@@ -137,9 +137,8 @@ def test_a_refund_in_grace_is_advised_against() -> None:
 
 
 def test_a_tier_on_a_spendable_balance_is_advised_against() -> None:
-    (warning,) = compile_book(
-        ladder("name: silver, qualify: score.points_balance >= enough")
-    ).warnings
+    tier = "name: silver,\n      qualify: score.points_balance >= enough"
+    (warning,) = compile_book(ladder(tier)).warnings
     assert "who redeems points would lose it" in warning.what
     assert compile_book(ladder("name: silver, qualify: score.model >= enough")).warnings == ()
 
