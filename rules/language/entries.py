@@ -5,15 +5,25 @@ What the parts mean together is for `check`; here stands only what each may cont
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from models.calendar import Calendar
 from models.money import MINOR_DIGITS
 from rules.examples.stories import STEP_MODELS, Step, Story
 
+
+
+def _is_no_keyword(name: str) -> str:
+    if iskeyword(name):
+        raise ValueError(f"`{name}` is a word of Python: expressions could not name it")
+    return name
+
+
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Asked: TypeAlias = Annotated[Name, AfterValidator(_is_no_keyword)]  # what expressions name bare
 Label: TypeAlias = dict[Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Za-z]+)?$")], str]
 Expression: TypeAlias = Annotated[str, Field(min_length=1)]
 Bound: TypeAlias = Annotated[str, Field(min_length=1)] | Literal[0, 1]
@@ -250,17 +260,17 @@ class Rulebook(Entry):
     currency: str
     include: Annotated[tuple[Name, ...], Field(max_length=INCLUDES_MAX)] = ()
     personal: tuple[Name, ...] = ()
-    parameters: Annotated[dict[Name, ParameterEntry], Field(max_length=PARAMETERS_MAX)] = {}
+    parameters: Annotated[dict[Asked, ParameterEntry], Field(max_length=PARAMETERS_MAX)] = {}
     tables: dict[Name, TableEntry] = {}
     sites: Annotated[tuple[SiteEntry, ...], Field(max_length=SITES_MAX)] = ()
-    measures: dict[Name, Expression] = {}
-    scores: dict[Name, Annotated[tuple[PointsEntry, ...], Field(min_length=1)]] = {}
-    dimensions: dict[Name, DimensionEntry] = {}
+    measures: dict[Asked, Expression] = {}
+    scores: dict[Asked, Annotated[tuple[PointsEntry, ...], Field(min_length=1)]] = {}
+    dimensions: dict[Asked, DimensionEntry] = {}
     tiers: Tiers
     lifecycle: LifecycleEntry | None = None
     rfm: Literal[True] | None = None
     churn: Churn | None = None
-    groups: dict[Name, GroupEntry] = {}
+    groups: dict[Asked, GroupEntry] = {}
     policies: dict[Name, PolicyEntry] = {}
     actions: dict[Name, ActionEntry] = {}
     examples: tuple[Story, ...] = ()

@@ -85,7 +85,11 @@ def _finding(document: Document, problem: ErrorDetails) -> Finding:
     if kind == "missing":
         return document.finding(path, f"`{name}` is missing", _HINTS.get(name, ""))
     if path and path[-1] == "[key]":
-        return document.finding(path[:-1], f"{path[-2]!r} is not a name", _NAME_HINT)
+        word, path = path[-2], path[:-1]
+        if kind == "value_error":
+            hint = f"give it another name, such as: {word}_name"
+            return document.finding(path, problem["msg"].removeprefix("Value error, "), hint)
+        return document.finding(path, f"{word!r} is not a name", _NAME_HINT)
     key = next((str(p) for p in reversed(path) if p in _KEYS), name)
     if kind == "value_error":
         what = problem["msg"].removeprefix("Value error, ")

@@ -43,6 +43,30 @@ def test_one_mistake_is_one_finding(unit: str, qualify: str, rest: str, said: st
 
 
 @pytest.mark.parametrize(
+    "rest",
+    [
+        "scores: {class: [{points: 1, if: orders() > 0}]}",
+        "measures: {class: orders()}",
+        "dimensions: {class: {value_of: profile.city}}",
+        "groups: {class: orders() > 0}",
+    ],
+)
+def test_what_expressions_could_not_name_is_refused_where_it_stands(rest: str) -> None:
+    with pytest.raises(BadRulebook) as refused:
+        compile_book(STRICT.format(unit="GBP", qualify="spend(days=30) > 0", rest=rest))
+    assert str(refused.value) == (
+        "rulebook.yaml:7: `class` is a word of Python: expressions could not name it\n"
+        "    hint: give it another name, such as: class_name"
+    )
+
+
+def test_a_parameter_that_expressions_could_not_name_is_refused() -> None:
+    text = STRICT.format(unit="GBP", qualify="spend(days=30) > 0", rest="")
+    with pytest.raises(BadRulebook, match=r"rulebook.yaml:5: `pass` is a word of Python"):
+        compile_book(text.replace("{m:", "{pass:"))
+
+
+@pytest.mark.parametrize(
     "qualify", ["spend(days=30) > 0", "orders(days=30) >= 1", "last_feedback('kind') == 'review'"]
 )
 def test_what_is_meant_is_taken(qualify: str) -> None:
