@@ -25,6 +25,8 @@ _BOOL = "tag:yaml.org,2002:bool"
 _INT = "tag:yaml.org,2002:int"
 _FLOAT = "tag:yaml.org,2002:float"
 _CUT = "an expression inside {…} needs quotes; here it was cut at a comma"
+_CUT_NUMBER = "a comma in a number cuts the entry inside {…} in two"
+_PLAIN_NUMBER = "write 1000 instead of 1,000, and 0.5 instead of 0,5"
 _QUOTE = "write it as: when: \"orders(days=90) == 0 and complaints(days=90, type='delivery') == 0\""
 
 
@@ -157,6 +159,9 @@ class _Reader:
         self._watch_for_cuts(node, [part for entry in node.value for part in entry])
         seen: set[str] = set()
         for key, value in node.value:
+            if node.flow_style and key.tag in {_INT, _FLOAT} and value.tag == _NULL:
+                self._note(key, _CUT_NUMBER, _PLAIN_NUMBER)
+                continue
             if not isinstance(key, yaml.ScalarNode) or key.tag != _STR:
                 self._note(key, "a key must be a text", "put it in quotes if it is meant as one")
                 continue

@@ -112,6 +112,15 @@ def test_an_expression_cut_at_a_comma_is_recognised() -> None:
     assert "write it as: when:" in message
 
 
+@pytest.mark.parametrize("number", ["1,000", "0,5", "1,000,000"])
+def test_a_number_cut_at_a_comma_is_recognised(number: str) -> None:
+    message = refused(WHOLE + f"parameters:\n  a: {{value: {number}, unit: orders, why: w}}\n")
+    assert message == (
+        "shop.yaml:9: a comma in a number cuts the entry inside {…} in two\n"
+        "    hint: write 1000 instead of 1,000, and 0.5 instead of 0,5"
+    )
+
+
 def test_all_findings_come_at_once_in_the_order_of_lines() -> None:
     message = refused(WHOLE.replace("GBP", "gbp").replace("UTC", "Mars") + "x: 1\n")
     lines = [int(part.split(":")[1]) for part in message.splitlines() if part.startswith("shop")]
