@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from rules.facts.vocabulary import Unit
-from rules.language.entries import Number, PointsEntry, Rulebook
+from rules.language.entries import PointsEntry, Rulebook
 from rules.language.expression import BadExpression, parse_condition, parse_value
 from rules.language.rulebook import nearest
+from rules.language.scalars import Number
 from rules.language.tree import Condition, Points, Value, size
 from rules.language.units import Typed
 

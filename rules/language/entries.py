@@ -5,36 +5,28 @@ What the parts mean together is for `check`; here stands only what each may cont
 
 from __future__ import annotations
 
-from keyword import iskeyword
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from models.calendar import Calendar
 from models.money import MINOR_DIGITS
 from rules.examples.stories import STEP_MODELS, Step, Story
-
-
-
-def _is_no_keyword(name: str) -> str:
-    if iskeyword(name):
-        raise ValueError(f"`{name}` is a word of Python: expressions could not name it")
-    return name
-
-
-Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Asked: TypeAlias = Annotated[Name, AfterValidator(_is_no_keyword)]  # what expressions name bare
-Label: TypeAlias = dict[Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Za-z]+)?$")], str]
-Expression: TypeAlias = Annotated[str, Field(min_length=1)]
-Bound: TypeAlias = Annotated[str, Field(min_length=1)] | Literal[0, 1]
-Number: TypeAlias = (
-    Annotated[float, Field(allow_inf_nan=False, strict=True)] | Annotated[int, Field(strict=True)]
+from rules.language.scalars import (
+    Asked,
+    Bound,
+    Days,
+    DaysOrNone,
+    Duration,
+    Expression,
+    Label,
+    Lasting,
+    Name,
+    Number,
+    Score,
+    Text,
+    TextOrNumber,
 )
-Days: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")]
-Duration: TypeAlias = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,3})[dh]$")]
-Lasting: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[dh]$")]
-Score: TypeAlias = Annotated[int, Field(ge=0, le=100, strict=True)]
-Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=128)]
 
 RULES_MAX = 200  # dimensions, tiers, groups, policies, actions, scores and measures together
 CATEGORIES_MAX = 64
@@ -71,7 +63,7 @@ class TableEntry(Entry):
 
     label: Label = {}
     unit: str | None = None
-    entries: Annotated[dict[Text, Text | Number], Field(min_length=1, max_length=TABLE_MAX)]
+    entries: Annotated[dict[Text, TextOrNumber], Field(min_length=1, max_length=TABLE_MAX)]
 
 
 class SiteEntry(Entry):
@@ -150,9 +142,9 @@ class TierEntry(Named):
     name: Name
     qualify: Expression | None = None
     keep: Expression | None = None
-    grace: Days | Literal["0d"] = "0d"
-    minimum_stay: Days | Literal["0d"] = "0d"
-    warn: Days | Literal["0d"] = "0d"
+    grace: DaysOrNone = "0d"
+    minimum_stay: DaysOrNone = "0d"
+    warn: DaysOrNone = "0d"
 
 
 Review: TypeAlias = Literal[

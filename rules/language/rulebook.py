@@ -6,6 +6,8 @@ A rule that is accepted works: what the language does not have is refused by nam
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 
 from pydantic import ValidationError
@@ -16,18 +18,20 @@ from rules.language.entries import MODELS, Rulebook
 from rules.language.include import included
 
 _EXPLAINED = {
-    "string_pattern_mismatch": (
-        "is not written as expected: a name is like `corner_shop`, a duration like `30d` or `12h`"
-    ),
-    "int_type": "must be a whole number",
-    "bool_type": "must be true or false",
-    "string_type": "must be a text",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
+    "string_pattern_mismatch": "is not written as expected:",
+    "int_type": "must be a whole number, not",
+    "bool_type": "must be true or false, not",
+    "string_type": "must be a text, not",
+    "dict_type": "must be a mapping, not",
+    "model_type": "must be a mapping, not",
+    "list_type": "must be a list, not",
+    "tuple_type": "must be a list, not",
+    "number": "must be a number, not",
+    "text_or_number": "must be a text or a number, not",
 }
 _HINTS = {
+    "value": "write a number such as 100 or 0.5",
+    "points": "write a number such as 30 or -10",
     "label": "labels are written as: {en: Gold, zh: 金卡}",
     "minimum_stay": "write a duration such as 24h or 7d; of a tier, in days",
     "minimum_history": "write a duration such as 24h or 14d",
@@ -54,6 +58,8 @@ _HINTS = {
     "at": "write a date such as 2026-01-05, which means noon in the rulebook's zone",
     "times": "write a whole number from 1 to 400",
 }
+_QUOTED_MAX = 40  # characters
+_DIGITS_MAX = 15
 _NAME_HINT = "names are lower case, such as: gold_member"
 
 
@@ -91,12 +97,48 @@ def _finding(document: Document, problem: ErrorDetails) -> Finding:
             return document.finding(path, problem["msg"].removeprefix("Value error, "), hint)
         return document.finding(path, f"{word!r} is not a name", _NAME_HINT)
     key = next((str(p) for p in reversed(path) if p in _KEYS), name)
-    if kind == "value_error":
-        what = problem["msg"].removeprefix("Value error, ")
-    else:
-        what = f"`{key}` {_EXPLAINED.get(kind) or 'is wrong: ' + problem['msg']}"
-    hint = _NAME_HINT if key == "name" else _HINTS.get(key, "")
+    written = _written(problem["input"])
+    is_name = key == "name" or kind == "string_pattern_mismatch"
+    hint = _HINTS.get(key, _NAME_HINT if is_name else "")
+    match kind:
+        case "value_error":
+            what = problem["msg"].removeprefix("Value error, ")
+        case "bound":
+            what = f"the bound {written} is not a parameter"
+            hint = f"name it: parameters: {{a_name: {{value: {written}, unit: …, why: …}}}}"
+        case _ if kind in _EXPLAINED:
+            what = f"`{key}` {_EXPLAINED[kind]} {written}"
+            hint = _as_number(problem["input"]) or hint if kind == "number" else hint
+        case _:
+            what = f"`{key}` is wrong: {problem['msg']}"
     return document.finding(path, what, hint)
+
+
+def _written(value: object) -> str:
+    """Return what was written, as a message quotes it."""
+    match value:
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case None | bool():
+            return "nothing" if value is None else str(value).lower()
+        case str() if len(value) > _QUOTED_MAX:
+            return f"{value[:_QUOTED_MAX]!r}…"
+    return repr(value)
+
+
+def _as_number(written: object) -> str:
+    """Return how to write a text that is a number to people, "" if it is none."""
+    if not isinstance(written, str):
+        return ""
+    text = written.strip().replace("_", "")
+    with suppress(InvalidOperation):
+        number = Decimal(text.removesuffix("%"))
+        if number.is_finite() and abs(number.adjusted()) <= _DIGITS_MAX:
+            meant = number / 100 if text.endswith("%") else number
+            return f"write {meant.normalize():f}, as a plain number"
+    return ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

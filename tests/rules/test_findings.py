@@ -42,6 +42,47 @@ def test_one_mistake_is_one_finding(unit: str, qualify: str, rest: str, said: st
     assert str(refused.value).count("rulebook.yaml:") == 1
 
 
+PLAIN = {"value": "100", "bound": "s", "cost": "3", "points": "5", "grace": "9d"}
+LEAVES = """rulebook: leaves
+version: 1
+zone: UTC
+currency: GBP
+parameters: {{s: {{value: {value}, unit: score, why: x}}}}
+tables: {{t: {{unit: score, entries: {{a: {cost}}}}}}}
+scores: {{p: [{{points: {points}, if: orders() > 0}}]}}
+dimensions: {{d: {{measure: nps(), levels: [{{name: a, from: {bound}}}, {{name: b}}]}}}}
+tiers: {{ladder: [{{name: base}}, {{name: good, qualify: orders() > 0, grace: {grace}}}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("leaf", "written", "said", "hint"),
+    [
+        ("value", "1_000", "`value` must be a number, not '1_000'", "write 1000, as a plain"),
+        ("value", "50%", "`value` must be a number, not '50%'", "write 0.5, as a plain"),
+        ("value", '"100"', "`value` must be a number, not '100'", "write 100, as a plain"),
+        ("value", "no", "`value` must be a number, not 'no'", "write a number such as 100"),
+        ("value", "true", "`value` must be a number, not true", "write a number such as 100"),
+        ("value", "", "`value` must be a number, not nothing", "write a number such as 100"),
+        ("value", "1e400", "`value` must be a number, not inf", "write a number such as 100"),
+        ("points", "five", "`points` must be a number, not 'five'", "write a number such as 30"),
+        ("cost", "[1]", "`entries` must be a text or a number, not a list", "{Shanghai: big"),
+        ("bound", "12", "the bound 12 is not a parameter", "{a_name: {value: 12, unit: …, "),
+        ("bound", "true", "the bound true is not a parameter", "name it"),
+        ("grace", "48h", "`grace` is not written as expected: '48h'", "number of days such as"),
+        ("grace", "30", "`grace` must be a text, not 30", "a number of days such as 30d"),
+    ],
+)
+def test_one_leaf_is_one_finding(leaf: str, written: str, said: str, hint: str) -> None:
+    assert compile_book(LEAVES.format(**PLAIN)).name == "leaves"
+    with pytest.raises(BadRulebook) as refused:
+        compile_book(LEAVES.format(**PLAIN | {leaf: written}))
+    message = str(refused.value)
+    assert message.count("rulebook.yaml:") == 1
+    assert f": {said}\n    hint: " in message
+    assert hint in message
+
+
 @pytest.mark.parametrize(
     "rest",
     [

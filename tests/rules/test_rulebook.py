@@ -76,7 +76,7 @@ def test_every_value_has_its_line() -> None:
         (WHOLE.replace("name: base", "name: Base"), 7, "`name` is not written", "lower case"),
         (WHOLE + "label: {english: Shop}\n", 8, "'english' is not a name", ""),
         (WHOLE + "parameters:\n  a: {value: 5, unit: orders}\n", 9, "`why` is missing", ""),
-        (WHOLE + "parameters:\n  a: {value: x, unit: orders, why: w}\n", 9, "`value` is", ""),
+        (WHOLE + "parameters:\n  a: {value: x, unit: orders, why: w}\n", 9, "`value` must be", ""),
         (
             WHOLE + "dimensions:\n  d: {measure: orders()}\n",
             9,
