@@ -5,7 +5,7 @@ A rule that is accepted works: what the language does not have is refused by nam
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from rules.language.document import Document, Finding, Path, load, refusal
 from rules.language.entries import MODELS, Rulebook
 from rules.language.include import included
+from rules.language.keys import keys, meant_keys
 
 _EXPLAINED = {
     "string_pattern_mismatch": "is not written as expected:",
@@ -73,11 +74,23 @@ def read(text: str, file: str) -> tuple[Rulebook, Document]:
     try:
         return Rulebook.model_validate(document.data), document
     except ValidationError as error:
-        problems = error.errors()
-        # A list with a bad item is also said to be too short: keep what is said of the item.
-        inner = {problem["loc"][:i] for problem in problems for i in range(len(problem["loc"]))}
-        said = [problem for problem in problems if problem["loc"] not in inner]
-        raise refusal(_finding(document, problem) for problem in said) from None
+        raise refusal(_findings(document, error.errors())) from None
+
+
+def _findings(document: Document, problems: list[ErrorDetails]) -> Iterator[Finding]:
+    """Yield a finding for each mistake."""
+    # A list with a bad item is also said to be too short: keep what is said of the item.
+    inner = {problem["loc"][:i] for problem in problems for i in range(len(problem["loc"]))}
+    meant = {
+        (*problem["loc"][:-1], key)
+        for problem in problems
+        if problem["type"] == "extra_forbidden"
+        for key in meant_keys(problem["loc"])
+    }
+    for problem in problems:
+        is_explained = problem["type"] == "missing" and problem["loc"] in meant
+        if problem["loc"] not in inner and not is_explained:
+            yield _finding(document, problem)
 
 
 def _finding(document: Document, problem: ErrorDetails) -> Finding:
@@ -86,8 +99,9 @@ def _finding(document: Document, problem: ErrorDetails) -> Finding:
     name = str(path[-1]) if path else "the rulebook"
     kind = problem["type"]
     if kind == "extra_forbidden":
-        known = Rulebook.model_fields if len(path) == 1 else _KEYS - {name}  # known elsewhere
-        return document.finding(path, f"unknown key `{name}`", nearest(name, known))
+        meant = " or ".join(meant_keys(path))
+        hint = f"did you mean {meant}?" if meant else _known(keys(path[:-1]))
+        return document.finding(path, f"unknown key `{name}`", hint)
     if kind == "missing":
         return document.finding(path, f"`{name}` is missing", _HINTS.get(name, ""))
     if path and path[-1] == "[key]":
@@ -147,7 +161,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, names, n=1)
     if close:
         return f"did you mean {close[0]}?"
-    return f"known are: {', '.join(names)}" if names else ""
+    return _known(names) if names else ""
+
+
+def _known(names: Iterable[str]) -> str:
+    return f"known are: {', '.join(sorted(names))}"
 
 
 _KEYS = frozenset(

@@ -42,6 +42,43 @@ def test_one_mistake_is_one_finding(unit: str, qualify: str, rest: str, said: st
     assert str(refused.value).count("rulebook.yaml:") == 1
 
 
+TIER = "tiers: {ladder: [{name: base}, {name: good, qualify: orders() > 0}]}"
+MISPLACED = """rulebook: misplaced
+version: 1
+zone: UTC
+currency: GBP
+"""
+
+
+@pytest.mark.parametrize(
+    ("construct", "hint"),
+    [
+        (TIER.replace("qualify", "when"), "did you mean qualify?"),
+        (TIER.replace("ladder", "grace: 9d, ladder"), "downgrade, ladder, refund, review, upgrade"),
+        (TIER.replace("tiers", "tires"), "did you mean tiers?"),
+        ("dimensions: {d: {all_matches: [{name: a, qualify: orders() > 0}]}}", "mean when?"),
+        ("dimensions: {d: {all_matches: [{name: a, from: b}]}}", "label, name, otherwise, was, wh"),
+        ("dimensions: {levels: {value_of: profile.city, when: x}}", "did you mean only_if?"),
+        ("scores: {s: [{points: 1, when: orders() > 0}]}", "did you mean if?"),
+        ("parameters: {p: {value: 1, unti: orders, why: x}}", "did you mean unit?"),
+        ("groups: {g: {while: orders() > 0}}", "did you mean when?"),
+        ("actions: {a: {every: 9d, if: orders() > 0}}", "did you mean when or while?"),
+        ("policies: {p: {when: orders() > 0}}", "did you mean while?"),
+        ("churn: {horizon: 9d, bands: {high: {entre: 5, keep: 4}}}", "did you mean enter?"),
+        ("examples: [{name: x, story: [{at: 2026-01-05, expect: {warning: {end: x}}}]}]", "ends?"),
+        ("parameters: {p: {value:1, unit: orders, why: x}}", "did you mean value?"),
+    ],
+)
+def test_an_unknown_key_is_compared_with_those_of_its_place(construct: str, hint: str) -> None:
+    rest = "" if "ladder" in construct else TIER
+    with pytest.raises(BadRulebook) as refused:
+        compile_book(f"{MISPLACED}{rest}\n{construct}\n")
+    message = str(refused.value)
+    (said,) = [part for part in message.split("rulebook.yaml:") if "unknown key" in part]
+    assert hint in said
+    assert "is missing" not in message.replace("`medium` is missing", "")
+
+
 PLAIN = {"value": "100", "bound": "s", "cost": "3", "points": "5", "grace": "9d"}
 LEAVES = """rulebook: leaves
 version: 1
