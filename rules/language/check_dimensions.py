@@ -9,7 +9,9 @@ from rules.language.checked import DimensionRules, Level
 from rules.language.document import Path
 from rules.language.entries import DimensionEntry, LevelEntry
 from rules.language.reading import Reader
+from rules.language.regions import Range, reach
 from rules.language.tree import Condition, Constant, Fact, Lookup, Value, dimension_of
+from rules.language.units import limits
 
 
 def dimension_rules(reader: Reader, name: str, entry: DimensionEntry) -> DimensionRules:
@@ -44,7 +46,7 @@ class _Checker:
             declared=self._declared(),
             only_if=self.reader.condition((*self.path, "only_if"), entry.only_if),
             measure=None if measured is None else measured[0],
-            levels=() if measured is None else self._levels(measured[1]),
+            levels=() if measured is None else self._levels(*measured),
             cases=self._cases(construct),
             value_of=self._value_of(),
         )
@@ -84,7 +86,7 @@ class _Checker:
             self.reader.refuse(path, f"{self.entry.measure!r} measures nothing", hint)
         return found
 
-    def _levels(self, unit: Unit | None) -> tuple[Level, ...]:
+    def _levels(self, measure: Value, unit: Unit | None) -> tuple[Level, ...]:
         levels = []
         for index, level in enumerate(self.entry.levels):
             here: Path = (*self.path, "levels", index)
@@ -93,6 +95,8 @@ class _Checker:
             levels.append(Level(enter, keep))
             self._level_is_sound(here, level, levels[-1])
         self._descending(levels)
+        if self.entry.declared is None:
+            self._can_all_win(reach(measure), levels)
         return tuple(levels)
 
     def _level_is_sound(self, path: Path, entry: LevelEntry, level: Level) -> None:
@@ -126,6 +130,22 @@ class _Checker:
                     "this level can never win",
                     "levels stand highest first; each `from` is below the one before",
                 )
+
+    def _can_all_win(self, span: Range, levels: Sequence[Level]) -> None:
+        """Refuse a level that what is measured never reaches, and one that it always passes."""
+        names = [entry.name for entry in self.entry.levels]
+        for index, level in enumerate(levels):
+            if level.enter is None:
+                continue
+            above = Range(low=_number(level.enter), low_in=True)
+            what = None
+            if above.meet(span).is_empty:
+                what = f"`{names[index]}` can never win: the measure does not come to its `from`"
+            elif span.within(above) and index + 1 < len(levels):
+                what = f"`{names[index + 1]}` can never win: `{names[index]}` takes everybody"
+            if what is not None:
+                self.reader.refuse((*self.path, "levels", index, "from"), what, limits(span))
+                return
 
     def _cases(self, construct: str) -> tuple[Condition | None, ...]:
         cases = []

@@ -16,7 +16,17 @@ from typing import TypeAlias
 from rules.facts import lookup
 from rules.facts.given import GIVEN
 from rules.facts.vocabulary import Unit
-from rules.language.tree import And, Compare, Condition, Constant, Fact, Or, Value, render
+from rules.language.tree import (
+    And,
+    Compare,
+    Condition,
+    Constant,
+    Fact,
+    Or,
+    Points,
+    Value,
+    render,
+)
 
 BOXES_MAX = 16  # beyond it nothing is said about a condition
 _SIGNED = {Unit.SCORE, Unit.NUMBER, Unit.TEXT, Unit.TRUTH}
@@ -120,6 +130,15 @@ def boxes(node: Condition | None) -> list[Box] | None:
             box = _joined([_side(node)])
             return [] if box is None else [box]
     return [{render(node): _TRUE}]
+
+
+def reach(value: Value) -> Range:
+    """Return what a value can be at all, as far as is known of it."""
+    if not isinstance(value, Points):
+        return _whole(render(value))
+    given = [points for points, condition in value.parts if boxes(condition) != []]
+    low, high = sum(min(0, points) for points in given), sum(max(0, points) for points in given)
+    return Range(low, high, low_in=True, high_in=True)
 
 
 def covers(earlier: Sequence[Box], box: Box) -> bool:
@@ -226,7 +245,7 @@ def _range(op: str, bound: float) -> Range | None:
 def _natural_side(left: Value, side: Range) -> Box:
     """Return the side of a value, within what it can be at all."""
     name = render(left)
-    whole = _whole(name)
+    whole = reach(left)
     spec = lookup(left.name) if isinstance(left, Fact) else None
     is_known = spec is not None and not spec.unknown
     return {} if is_known and whole.within(side) else {name: side.meet(whole)}

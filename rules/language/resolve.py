@@ -39,7 +39,7 @@ from rules.language.tree import (
     render,
     size,
 )
-from rules.language.units import Typed, agree, computed
+from rules.language.units import Typed, agree, can_be, computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +206,8 @@ class Resolver:
         if isinstance(left, Constant) and isinstance(right, Constant):
             raise BadExpression(f"{render(node)} is always the same", "compare a fact")
         agree((left, unit), (right, other))
+        can_be(left, right)
+        can_be(right, left)
         return Compare(left, node.op, right)
 
     def _compare_texts(self, left: Value, node: Compare) -> Compare:

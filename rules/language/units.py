@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TypeAlias
 
 from rules.facts.vocabulary import Unit
 from rules.language.expression import BadExpression
 from rules.language.parameters import NUMBER_MAX
+from rules.language.regions import Range, reach
 from rules.language.tree import Arithmetic, Constant, Value, render
 
 _PLAIN = {None, Unit.NUMBER, Unit.SHARE}  # units of a factor; None: a bare number
@@ -64,6 +66,27 @@ def agree(left: Typed, right: Typed) -> None:
     if not isinstance(other, Constant) or other.value not in bare:
         hint = f"name it: parameters: {{a_name: {{value: …, unit: {_written(unit)}, why: …}}}}"
         raise BadExpression(f"the bound {render(other)} is not a parameter", hint)
+
+
+def can_be(value: Value, bound: Value) -> None:
+    """Refuse a bound that lies beyond all that a value can be: the comparison would say nothing.
+
+    Raises:
+        BadExpression: it does.
+    """
+    if not isinstance(bound, Constant) or not isinstance(bound.value, int | float):
+        return
+    span = reach(value)
+    if not span.low <= bound.value <= span.high:
+        raise BadExpression(f"{render(value)} can never be {render(bound)}", limits(span))
+
+
+def limits(span: Range) -> str:
+    """Return a hint that says how far a value reaches."""
+    if span.high == inf:
+        return f"it is never below {span.low:g}"
+    is_share = (span.low, span.high) == (0, 1)
+    return f"it lies between {span.low:g} and {span.high:g}" + ("; 30% is 0.3" * is_share)
 
 
 def _unit(unit: Unit | None) -> str:

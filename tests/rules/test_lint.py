@@ -20,6 +20,8 @@ parameters:
   few: {value: 2, unit: orders, why: test}
   often: {value: 5, unit: orders, why: test}
   enough: {value: 50, unit: score, why: test}
+  percent: {value: 30, unit: share, why: test}
+  debt: {value: -5, unit: GBP, why: test}
 """
 LADDER = "tiers: {ladder: [{name: base}, {name: good, qualify: orders() > 0}]}\n"
 CASES = "dimensions:\n  d:\n    %s:\n"
@@ -51,7 +53,7 @@ def ladder(*tiers: str, timing: str = "") -> str:
 )
 def test_a_case_that_can_never_win(whens: tuple[str, ...], place: int) -> None:
     message = refused(cases("first_match", *whens))
-    assert message.startswith(f"shop.yaml:{17 + place}: "), message
+    assert message.startswith(f"shop.yaml:{19 + place}: "), message
     assert "can never win" in message
     assert "put the narrower case first" in message
 
@@ -67,15 +69,68 @@ def test_a_case_that_can_never_win(whens: tuple[str, ...], place: int) -> None:
     ],
 )
 def test_what_can_never_be_true(when: str) -> None:
-    assert "shop.yaml:17: this can never be true" in refused(cases("first_match", when))
+    assert "shop.yaml:19: this can never be true" in refused(cases("first_match", when))
     group = f'groups:\n  g: "{when}"\n'
-    assert "shop.yaml:15: this can never be true" in refused(HEAD + LADDER + group)
+    assert "shop.yaml:17: this can never be true" in refused(HEAD + LADDER + group)
     policy = f'policies:\n  p: {{while: "{when}"}}\n'
-    assert "shop.yaml:15: this can never be true" in refused(HEAD + LADDER + policy)
+    assert "shop.yaml:17: this can never be true" in refused(HEAD + LADDER + policy)
     action = f'actions:\n  a: {{every: 9d, while: "{when}"}}\n'
-    assert "shop.yaml:15: this can never be true" in refused(HEAD + LADDER + action)
+    assert "shop.yaml:17: this can never be true" in refused(HEAD + LADDER + action)
     tier = f'name: good, qualify: "{when}"'
     assert "this can never be true" in refused(ladder(tier))
+
+
+@pytest.mark.parametrize(
+    ("when", "what", "hint"),
+    [
+        ("share('custom') >= percent", "share(of='custom') can never be percent", "30% is 0.3"),
+        ("percent < return_ratio()", "return_ratio() can never be percent", "between 0 and 1"),
+        ("spend(days=90) > debt", "spend(days=90) can never be debt", "it is never below 0"),
+        ("score.kind >= enough", "score.kind can never be enough", "between -10 and 40"),
+    ],
+)
+def test_a_bound_beyond_what_a_fact_can_be(when: str, what: str, hint: str) -> None:
+    given = "scores:\n  kind:\n    - {points: 40, if: orders() > 0}\n"
+    given += "    - {points: -10, if: spend() > some}\n"
+    message = refused(cases("first_match", when) + given)
+    assert message.startswith(f"shop.yaml:19: {what}\n    hint: "), message
+    assert hint in message
+    inverse = f"scores:\n  other:\n    - {{points: 1, if: not {when}}}\n"
+    assert what in refused(cases("first_match", "orders() > 0") + given.replace("scores:", inverse))
+
+
+def levels(measure: str, *bounds: str, more: str = "") -> str:
+    names = [f"      - {{name: l{i}, from: {bound}}}\n" for i, bound in enumerate(bounds)]
+    head = f"dimensions:\n  d:\n    measure: {measure}\n{more}    levels:\n"
+    return HEAD + LADDER + head + "".join(names) + "      - {name: rest}\n"
+
+
+@pytest.mark.parametrize(
+    ("measure", "bounds", "what"),
+    [
+        ("share('custom')", ("percent",), "20: `l0` can never win: the measure does not come"),
+        ("score.kind", ("enough",), "20: `l0` can never win: the measure does not come"),
+        ("orders()", ("often", "0"), "21: `rest` can never win: `l1` takes everybody"),
+        ("spend()", ("some", "debt"), "21: `rest` can never win: `l1` takes everybody"),
+    ],
+)
+def test_a_level_that_can_never_win(measure: str, bounds: tuple[str, ...], what: str) -> None:
+    given = "scores:\n  kind: [{points: 40, if: orders() > 0}]\n"
+    message = refused(levels(measure, *bounds) + given)
+    assert message.startswith(f"shop.yaml:{what}"), message
+    # Whoever declares a level has it whatever is measured.
+    declared = levels(measure, *bounds, more="    declared: profile.scale\n") + given
+    assert compile_book(declared).warnings == ()
+
+
+def test_levels_that_can_win_pass() -> None:
+    for measure, bounds in (
+        ("share('custom')", ("1",)),
+        ("spend(days=30) / spend(days=90)", ("percent",)),
+        ("margin()", ("some", "0", "debt")),
+        ("nps()", ("enough", "0")),
+    ):
+        assert compile_book(levels(measure, *bounds)).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -97,7 +152,7 @@ def test_cases_that_can_win_pass(whens: tuple[str, ...]) -> None:
 def test_an_overlap_of_two_cases_is_advised_against() -> None:
     first, second = "spend() >= some and spend() < more", "spend() >= much"
     (warning,) = compile_book(cases("first_match", first, second), "shop.yaml").warnings
-    assert (warning.file, warning.line) == ("shop.yaml", 18)
+    assert (warning.file, warning.line) == ("shop.yaml", 20)
     assert warning.what == "`c1` and `c0` overlap on spend(); `c0` wins there"
     assert "ends" in warning.hint
 
@@ -113,18 +168,18 @@ def test_a_tier_that_is_skipped_by_everybody() -> None:
     message = refused(
         ladder("name: silver, qualify: spend() >= much", "name: gold, qualify: spend() >= some")
     )
-    assert message.startswith("shop.yaml:16: whoever reaches `silver` reaches `gold` at once")
+    assert message.startswith("shop.yaml:18: whoever reaches `silver` reaches `gold` at once")
 
 
 def test_a_tier_that_is_harder_to_keep_than_to_reach() -> None:
     tier = 'name: silver, qualify: "spend() >= some and orders() > 0", keep: spend() >= much'
-    assert "shop.yaml:16: `keep` asks for more than `qualify`: spend()" in refused(ladder(tier))
+    assert "shop.yaml:18: `keep` asks for more than `qualify`: spend()" in refused(ladder(tier))
 
 
 def test_one_step_needs_time_in_the_middle() -> None:
     tiers = "name: silver, qualify: spend() >= some", "name: gold, qualify: spend() >= much"
     message = refused(ladder(*tiers, timing="  downgrade: one_step\n"))
-    assert message.startswith("shop.yaml:17: under `one_step`, who falls to `silver`")
+    assert message.startswith("shop.yaml:19: under `one_step`, who falls to `silver`")
     slow = (tiers[0] + ", grace: 7d", tiers[1])
     assert compile_book(ladder(*slow, timing="  downgrade: one_step\n")).timing.downgrade
 
@@ -149,7 +204,7 @@ def test_a_tier_on_a_spendable_balance_is_advised_against() -> None:
 )
 def test_an_action_at_every_event_is_refused(when: str) -> None:
     action = f'actions:\n  call: {{when: "{when}"}}\n'
-    assert "shop.yaml:15: `call` would be asked for at every event" in refused(
+    assert "shop.yaml:17: `call` would be asked for at every event" in refused(
         HEAD + LADDER + action
     )
     calm = f'actions:\n  call: {{when: "{when}", cooldown: 30d}}\n'
@@ -165,7 +220,7 @@ def test_a_birthday_is_personal_however_it_is_called(name: str) -> None:
 def test_personal_attributes_are_declared() -> None:
     text = cases("first_match", "profile.gender == 'female'", "age() > 1")
     message = refused(text)
-    assert "shop.yaml:17: profile.gender is personal" in message
+    assert "shop.yaml:19: profile.gender is personal" in message
     assert "add `personal: [gender]`" in message
     assert compile_book(text.replace("[age]", "[age, gender]")).warnings == ()
     assert "is no personal attribute" in refused(text.replace("[age]", "[ages]"))

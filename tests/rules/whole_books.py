@@ -78,7 +78,7 @@ def texts(draw: st.DrawFn) -> str:
         {
             **_head(draw),
             "scores": {
-                "own": [{"points": p, "if": draw(plain)} for p in (2, 1.5, draw(st.integers(0, 3)))]
+                "own": [{"points": p, "if": draw(plain)} for p in (2, 1.5, draw(st.integers(1, 3)))]
             },
             "dimensions": {
                 "single": _cases("first_match", draw(plain), draw(plain), declared=draw(_DECLARED)),
