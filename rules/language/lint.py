@@ -7,19 +7,21 @@ conditions with very many alternatives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from rules.language.checked import DimensionRules, Rules
+from rules.language.checked import DimensionRules, Rules, TierRules
 from rules.language.document import Path
-from rules.language.entries import ActionEntry, DimensionEntry
+from rules.language.entries import DimensionEntry
+from rules.language.lint_actions import is_asked_for
 from rules.language.reading import Reader
-from rules.language.regions import Box, Range, boxes, covers
-from rules.language.tree import And, Condition, Fact, Happened, Or, facts_of, render
+from rules.language.regions import Box, Range, always, boxes, covers
+from rules.language.tree import And, Condition, Fact, Points, facts_of, render
 
 _SPENDABLE = ("balance", "points", "credit", "miles")
 _EARLIER_MAX = 128  # boxes of the cases before; what comes later is not compared with them
-_FREQUENT = {"purchase", "engagement"}
+_REVIEW_DAYS = {"monthly": 31, "quarterly": 92}  # from one to the next, at most
+_YEAR_DAYS = 366  # of all others
 
 
 def examine(reader: Reader, rules: Rules) -> None:
@@ -28,22 +30,36 @@ def examine(reader: Reader, rules: Rules) -> None:
     for name, entry in reader.rulebook.dimensions.items():
         if entry.cases:
             _cases(reader, ("dimensions", name), entry, by_name[name])
-        if entry.only_if is not None and boxes(by_name[name].only_if) == []:
-            _never(reader, ("dimensions", name, "only_if"))
-    for name in reader.rulebook.groups:
-        if boxes(by_name[f"group.{name}"].member) == []:
-            _never(reader, ("groups", name))
-    for policy in rules.policies:
-        if boxes(policy.condition) == []:
-            _never(reader, ("policies", policy.name, "while"))
+    for path, condition in _conditions(reader, rules, by_name):
+        if boxes(condition) == []:
+            _never(reader, path)
     for action in rules.actions:
-        for key, condition in (("when", action.when), ("while", action.condition)):
-            if boxes(condition) == []:
-                _never(reader, ("actions", action.name, key))
-        _fires_too_often(reader, action.name, reader.rulebook.actions[action.name], action.when)
+        is_asked_for(reader, action, reader.rulebook.actions[action.name])
     _ladder(reader, rules)
     _timing(reader)
     _balances(reader, rules)
+
+
+def _conditions(
+    reader: Reader, rules: Rules, by_name: Mapping[str, DimensionRules]
+) -> Iterator[tuple[Path, Condition | None]]:
+    """Yield the conditions whose rule is for nothing if they are never true."""
+    book = reader.rulebook
+    for name in book.dimensions:
+        yield ("dimensions", name, "only_if"), by_name[name].only_if
+    for name in book.scores:
+        score, _ = reader.resolver.value(Fact(f"score.{name}"))
+        assert isinstance(score, Points)
+        for index, (_, condition) in enumerate(score.parts):
+            yield ("scores", name, index), condition
+    if book.lifecycle is not None:
+        stages = by_name["lifecycle"]
+        for stage, case in zip(stages.categories, stages.cases, strict=True):
+            yield ("lifecycle", stage), case
+    for name in book.groups:
+        yield ("groups", name), by_name[f"group.{name}"].member
+    for policy in rules.policies:
+        yield ("policies", policy.name, "while"), policy.condition
 
 
 def _never(reader: Reader, path: Path) -> None:
@@ -139,7 +155,7 @@ def _ladder(reader: Reader, rules: Rules) -> None:
     for rank, tier in enumerate(rules.tiers):
         path: Path = ("tiers", "ladder", rank)
         own = regions[rank]
-        if rank == 0 or own is None:
+        if tier.qualify is None or own is None:
             continue
         if not own:
             _never(reader, (*path, "qualify"))
@@ -152,7 +168,15 @@ def _ladder(reader: Reader, rules: Rules) -> None:
                     f"whoever reaches `{tier.name}` reaches `{rules.tiers[higher].name}` at once",
                     "the ladder stands low to high; a higher tier asks for more",
                 )
+        if reader.rulebook.tiers.upgrade == "immediate" and always(tier.qualify):
+            reader.advise(
+                (*path, "qualify"),
+                f"everybody reaches `{tier.name}` at once: this is always true",
+                "let it ask for something, or nobody stays in the tier below",
+            )
         _keeps_easily(reader, path, own, boxes(tier.keep))
+        if "keep" in dict(tier.written):
+            _keep_matters(reader, (*path, "keep"), tier)
 
 
 def _keeps_easily(reader: Reader, path: Path, qualify: list[Box], keep: list[Box] | None) -> None:
@@ -168,8 +192,32 @@ def _keeps_easily(reader: Reader, path: Path, qualify: list[Box], keep: list[Box
             )
 
 
+def _keep_matters(reader: Reader, path: Path, tier: TierRules) -> None:
+    """Advise against a `keep` that does nothing, or that is all there is."""
+    if boxes(tier.keep) == []:
+        reader.advise(
+            path,
+            f"`keep` of `{tier.name}` can never be true: it keeps nobody",
+            "leave it out, and the tier is held while it is qualified for",
+        )
+    elif tier.keep is not None and always(tier.keep, where_known=True):
+        reader.advise(
+            path,
+            f"`keep` of `{tier.name}` is always true: nobody loses the tier",
+            "leave it out if the tier is to be held while it is qualified for",
+        )
+
+
 def _timing(reader: Reader) -> None:
     tiers = reader.rulebook.tiers
+    days = _REVIEW_DAYS.get(tiers.review, _YEAR_DAYS)
+    for rank, tier in enumerate(tiers.ladder):
+        if int(tier.warn.removesuffix("d")) > days:
+            reader.advise(
+                ("tiers", "ladder", rank, "warn"),
+                f"`warn` of `{tier.name}` is longer than from one review to the next",
+                f"write at most warn: {days}d",
+            )
     has_time = any(tier.grace != "0d" or tier.minimum_stay != "0d" for tier in tiers.ladder)
     if tiers.refund == "grace" and has_time:
         reader.advise(
@@ -197,24 +245,3 @@ def _balances(reader: Reader, rules: Rules) -> None:
 def _is_spendable(fact: Fact) -> bool:
     outside = fact.name.startswith("score.")
     return outside and any(word in fact.name for word in _SPENDABLE)
-
-
-def _fires_too_often(reader: Reader, name: str, entry: ActionEntry, when: Condition) -> None:
-    if entry.cooldown is None and _on_every(when):
-        reader.refuse(
-            ("actions", name, "when"),
-            f"`{name}` would be asked for at every event",
-            "add a cooldown, such as cooldown: 30d, or say of which kind the event is",
-        )
-
-
-def _on_every(when: Condition) -> bool:
-    """Tell whether a moment is every purchase or every engagement."""
-    match when:
-        case Happened(kind, args):
-            return kind in _FREQUENT and not args
-        case Or(parts):
-            return any(_on_every(part) for part in parts)
-        case And(parts):
-            return bool(parts) and all(_on_every(part) for part in parts)
-    return False

@@ -21,11 +21,15 @@ from rules.language.tree import (
     Compare,
     Condition,
     Constant,
+    Crossing,
     Fact,
+    Happened,
     Or,
     Points,
     Value,
+    comparisons_of,
     render,
+    standing,
 )
 
 BOXES_MAX = 16  # beyond it nothing is said about a condition
@@ -129,7 +133,23 @@ def boxes(node: Condition | None) -> list[Box] | None:
         case Compare():
             box = _joined([_side(node)])
             return [] if box is None else [box]
-    return [{render(node): _TRUE}]
+        case Crossing():  # she stands there then, and did not before
+            return [{**box, render(node): _TRUE} for box in boxes(standing(node)) or ()]
+        case Happened(kind, args):  # a look is about one event
+            fields = {_field(name, value): Texts(frozenset((value,))) for name, value in args}
+            return [{"happened": Texts(frozenset((kind,))), **fields}]
+
+
+def _field(name: str, value: object) -> str:
+    return f"happened {name} {value}" if name == "severity_from" else f"happened {name}"
+
+
+def always(node: Condition, *, where_known: bool = False) -> bool:
+    """Tell whether a condition is true of everybody or, `where_known`, of all with the data."""
+    found = boxes(node)
+    if found is None or not covers(found, {}):
+        return False
+    return where_known or all(_is_known(each.left) for each in comparisons_of(node))
 
 
 def reach(value: Value) -> Range:
@@ -246,9 +266,12 @@ def _natural_side(left: Value, side: Range) -> Box:
     """Return the side of a value, within what it can be at all."""
     name = render(left)
     whole = reach(left)
-    spec = lookup(left.name) if isinstance(left, Fact) else None
-    is_known = spec is not None and not spec.unknown
-    return {} if is_known and whole.within(side) else {name: side.meet(whole)}
+    return {} if _is_known(left) and whole.within(side) else {name: side.meet(whole)}
+
+
+def _is_known(value: Value) -> bool:
+    spec = lookup(value.name) if isinstance(value, Fact) else None
+    return spec is not None and not spec.unknown
 
 
 def _whole(name: str) -> Range:

@@ -72,6 +72,10 @@ def test_what_can_never_be_true(when: str) -> None:
     assert "shop.yaml:19: this can never be true" in refused(cases("first_match", when))
     group = f'groups:\n  g: "{when}"\n'
     assert "shop.yaml:17: this can never be true" in refused(HEAD + LADDER + group)
+    score = f'scores:\n  s: [{{points: 9, if: "{when}"}}]\n'
+    assert "shop.yaml:17: this can never be true" in refused(HEAD + LADDER + score)
+    stages = f'lifecycle: {{new_for: 9d, churned_after: 90d, loyal: "{when}"}}\n'
+    assert "shop.yaml:16: this can never be true" in refused(HEAD + LADDER + stages)
     policy = f'policies:\n  p: {{while: "{when}"}}\n'
     assert "shop.yaml:17: this can never be true" in refused(HEAD + LADDER + policy)
     action = f'actions:\n  a: {{every: 9d, while: "{when}"}}\n'
@@ -184,6 +188,63 @@ def test_one_step_needs_time_in_the_middle() -> None:
     assert compile_book(ladder(*slow, timing="  downgrade: one_step\n")).timing.downgrade
 
 
+@pytest.mark.parametrize(
+    "qualify",
+    [
+        "orders() >= 0",
+        "spend() >= some or not spend() >= some",
+        "orders() < 1 or orders() > 0 or orders() >= 1",
+    ],
+)
+def test_a_tier_that_everybody_reaches_is_advised_against(qualify: str) -> None:
+    tier = f'name: silver, qualify: "{qualify}"'
+    (warning,) = compile_book(ladder(tier)).warnings
+    assert (warning.line, warning.what) == (
+        *(18, "everybody reaches `silver` at once: this is always true"),
+    )
+    # Before the first review they stand below it.
+    later = "  review: yearly\n  upgrade: review\n"
+    assert compile_book(ladder(tier, timing=later)).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "qualify",
+    [
+        "nps() >= enough or nps() < enough",  # who has answered
+        "spend() / orders() >= some or spend() / orders() < some",  # who has ordered
+        "profile.city == 'a' or profile.city != 'a'",
+        "spend(days=9) >= some or spend(days=90) < some",
+    ],
+)
+def test_a_tier_that_not_everybody_reaches_passes(qualify: str) -> None:
+    assert compile_book(ladder(f'name: silver, qualify: "{qualify}"')).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("keep", "what"),
+    [
+        ("orders() < 0", "can never be true: it keeps nobody"),
+        ("orders() >= 0", "is always true: nobody loses the tier"),
+        ("nps() >= enough or nps() < enough", "is always true: nobody loses the tier"),
+    ],
+)
+def test_a_keep_that_does_not_matter_is_advised_against(keep: str, what: str) -> None:
+    tier = f'name: silver, qualify: spend() >= some, keep: "{keep}"'
+    (warning,) = compile_book(ladder(tier)).warnings
+    assert (warning.line, warning.what) == (18, f"`keep` of `silver` {what}")
+
+
+@pytest.mark.parametrize(
+    ("review", "longest"), [("monthly", 31), ("quarterly", 92), ("anniversary of joining", 366)]
+)
+def test_a_warning_longer_than_the_time_between_reviews(review: str, longest: int) -> None:
+    timing = f"  review: {review}\n"
+    tier = "name: silver, qualify: spend() >= some, warn: %dd"
+    assert compile_book(ladder(tier % longest, timing=timing)).warnings == ()
+    (warning,) = compile_book(ladder(tier % (longest + 1), timing=timing)).warnings
+    assert (warning.line, warning.hint) == (19, f"write at most warn: {longest}d")
+
+
 def test_a_refund_in_grace_is_advised_against() -> None:
     tier = "name: silver, qualify: spend() >= some, grace: 7d"
     (warning,) = compile_book(ladder(tier, timing="  refund: grace\n")).warnings
@@ -196,19 +257,6 @@ def test_a_tier_on_a_spendable_balance_is_advised_against() -> None:
     (warning,) = compile_book(ladder(tier)).warnings
     assert "who redeems points would lose it" in warning.what
     assert compile_book(ladder("name: silver, qualify: score.model >= enough")).warnings == ()
-
-
-@pytest.mark.parametrize(
-    "when",
-    ["happened('purchase')", "happened('engagement') or entered(tier, 'good')"],
-)
-def test_an_action_at_every_event_is_refused(when: str) -> None:
-    action = f'actions:\n  call: {{when: "{when}"}}\n'
-    assert "shop.yaml:17: `call` would be asked for at every event" in refused(
-        HEAD + LADDER + action
-    )
-    calm = f'actions:\n  call: {{when: "{when}", cooldown: 30d}}\n'
-    assert compile_book(HEAD + LADDER + calm).actions[0].momentary
 
 
 @pytest.mark.parametrize("name", ["profile.birth_date", "'birth_date'"])
