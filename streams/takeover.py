@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from models.errors import BadRulebook
 from rules.eras import EngineTooOld, Era, EraRecord
 from rules.timers import look_at
 from streams.clock import Clock
@@ -261,6 +262,12 @@ class TakeOver:
             )
         except EngineTooOld as error:
             raise Halt(str(error)) from error
+        except BadRulebook as error:
+            raise Halt(
+                f"a rulebook in force was accepted by another version, and this one refuses it: "
+                f"{error}. Go back to that version, activate a mended rulebook with it, and start "
+                "this one again once its partitions are settled"
+            ) from error
         return Ledger(held.ledger.position, marks, eras, slots)
 
     async def _check_log(self, held: Held) -> None:

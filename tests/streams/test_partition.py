@@ -7,7 +7,10 @@ from unittest.mock import AsyncMock, call
 
 import pytest
 
-from models.errors import Reason
+from models.errors import BadRulebook, Reason
+from models.events import encode
+from rules import eras
+from rules.book import Book
 from streams.errors import Doubt, Halt, Unavailable
 from streams.log import memory
 from streams.log.memory import MemoryWriter
@@ -16,6 +19,7 @@ from streams.log.port import Place as LogPlace
 from streams.store.memory import MemoryStore
 from streams.store.port import Step
 from streams.topics import LOG, STATE
+from tests.rules.driving import activation, book
 from tests.streams.place import Place, large, purchase
 
 DEAD = f"{LOG}.dlq"
@@ -178,3 +182,19 @@ async def test_a_store_that_is_rebuilt_too_slowly_is_given_less_at_a_time(
             await partition.take_over()
     await partition.take_over()
     assert sum(steps[2:]) >= 900
+
+
+async def test_a_rulebook_that_only_an_older_version_took_halts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = Place()
+    partition = await place.taken()
+    place.append(Entry(None, encode(activation(0, book()))))
+    await place.feed(partition)
+
+    def refused(_: str) -> Book:
+        raise BadRulebook("line 3: `x` is no fact any more")
+
+    monkeypatch.setattr(eras, "compiled", refused)
+    with pytest.raises(Halt, match=r"accepted by another version.*no fact any more.*Go back to"):
+        await place.partition().take_over()
