@@ -90,7 +90,7 @@ class _Loader(yaml.SafeLoader):
 for _tag, _pattern, _first in (
     (_NULL, r"null|Null|NULL|~|", ["n", "N", "~", ""]),
     (_BOOL, r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    (_INT, r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}", list("-+0123456789")),
+    (_INT, r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,14}", list("-+0123456789")),
     (
         _FLOAT,
         r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,3})?",
@@ -98,6 +98,12 @@ for _tag, _pattern, _first in (
     ),
 ):
     _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), _first)
+
+
+class Dumper(yaml.SafeDumper):
+    """PyYAML's writer, which leaves plain only what `load` reads as the same value."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 
 
 def load(text: str, file: str) -> Document:

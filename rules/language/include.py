@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from rules import catalog
-from rules.language.document import Document, Finding, load, refusal
+from rules.language.document import Document, Dumper, Finding, load, refusal
 from rules.language.entries import INCLUDES_MAX
 
 SECTIONS = (
@@ -52,13 +52,21 @@ def standalone(text: str, file: str) -> str:
     What is activated must not depend on the rulebooks that some version ships.
 
     Raises:
-        BadRulebook: the text cannot be read, or what it includes does not fit.
+        BadRulebook: the text cannot be read, what it includes does not fit, or it cannot be
+            written out.
     """
     document = load(text, file)
     if not document.data.get("include"):
         return text
     whole = included(document)
-    return yaml.safe_dump(whole.data, allow_unicode=True, sort_keys=False, width=100)
+    written: str = yaml.dump(
+        whole.data, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=100
+    )
+    if load(written, file).data != whole.data:
+        what = "written out with what it includes, this rulebook does not read the same"
+        hint = "write its texts without control characters"
+        raise refusal([document.finding((), what, hint)])
+    return written
 
 
 def _take(whole: Document, other: Document) -> list[Finding]:

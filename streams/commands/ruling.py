@@ -32,7 +32,8 @@ app = typer.Typer(no_args_is_help=True, help="Rulebooks: what conclusions are dr
 @app.command()
 def check(file: BookFile) -> None:
     """Check a rulebook; every finding has its line and a hint."""
-    _, book = read_book(file)
+    text, book = read_book(file)
+    standalone(text, str(file))  # what would be activated must read the same
     for warning in book.warnings:
         err.print(f"warning: {warning}", style="yellow", markup=False)
     count = len(book.warnings)
