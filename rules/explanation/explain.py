@@ -38,11 +38,15 @@ class ExplainedDimension:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedTier:
-    """A tier: whether its `qualify` is true, whether it is held, and why."""
+    """A tier: whether its `qualify` is true, whether it is held, and why.
+
+    What is not known keeps nobody from her own tier, and lifts nobody into another: there it is
+    unknown.
+    """
 
     name: str
     qualifies: bool
-    held: bool
+    held: Truth
     qualify: Explained
     keep: Explained
 
@@ -104,7 +108,9 @@ def _tier(view: View, index: int) -> ExplainedTier:
     rules = view.book.rules.tiers[index]
     qualify = _explained(view, f"tiers.{rules.name}.qualify", rules.qualify)
     keep = _explained(view, f"tiers.{rules.name}.keep", rules.keep)
-    held = keep.holds is not False or qualify.holds is True
+    held: Truth = keep.holds is not False or qualify.holds is True
+    if rules.name != view.tier and True not in {keep.holds, qualify.holds}:
+        held = None if None in {keep.holds, qualify.holds} else False
     return ExplainedTier(rules.name, qualify.holds is True, held, qualify, keep)
 
 

@@ -24,6 +24,7 @@ from streams.commands.telling import ground, money, told
 from streams.jobs.ahead import Ahead, by_itself
 
 _EVENTS_SHOWN = 5
+_VERDICTS = {True: "held", False: "not reached", None: "unknown"}
 
 At = Annotated[
     str | None,
@@ -92,7 +93,7 @@ def _concluded(found: Found) -> tuple[Era, Judge, int]:
 def _tree(title: str, explanation: Explanation) -> Tree:
     tree = Tree(escape(title))
     for tier in explanation.tiers:
-        verdict = "reached" if tier.qualifies else ("held" if tier.held else "not reached")
+        verdict = "reached" if tier.qualifies else _VERDICTS[tier.held]
         branch = tree.add(f"tier {tier.name}: {verdict}")
         for rule in (tier.qualify, tier.keep):
             _add_rule(branch, rule)

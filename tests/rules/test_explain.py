@@ -148,6 +148,16 @@ def test_an_explanation_has_everything(book: Book, customer: CustomerState) -> N
     assert explanation.changes_by_itself_at == "2026-05-04T23:00:00Z"
 
 
+def test_what_is_unknown_keeps_her_own_tier_and_is_unknown_of_another() -> None:
+    known = "tiers:\n  ladder: [{name: base}, {name: gold, qualify: profile.employees > 1}]\n"
+    book = compile_book(BOOK[: BOOK.index("tiers:")] + known)
+    state = CustomerState()
+    for tier, held in ((0, [True, None]), (1, [True, True])):
+        state.concluded.tier = tier
+        explained = explain(book, state, NOW, None, NOTHING_GIVEN).tiers
+        assert [each.held for each in explained] == held
+
+
 @settings(max_examples=25)
 @given(rulebooks(), customers(), st.none() | st.integers(0, 2))
 def test_whatever_is_explained_is_what_was_concluded_and_fits_json(
@@ -157,7 +167,8 @@ def test_whatever_is_explained_is_what_was_concluded_and_fits_json(
     qualified, held, categories, _ = book.conclude(state, NOW, band, NOTHING_GIVEN)
     explanation = explain(book, state, NOW, band, NOTHING_GIVEN)
     assert [tier.qualifies for tier in explanation.tiers] == _bits(qualified, len(book.tiers))
-    assert [tier.held for tier in explanation.tiers] == _bits(held, len(book.tiers))
+    for tier, bit in zip(explanation.tiers, _bits(held, len(book.tiers)), strict=True):
+        assert tier.held in {bit, None}
     for dimension, rules, index in zip(
         explanation.dimensions, book.rules.dimensions, categories, strict=True
     ):
