@@ -14,8 +14,8 @@ def missing_for_next(view: View, tier_index: int) -> dict[str, Any] | None:
     """Return what the next higher tier still needs, None for the highest.
 
     A need is a fact with its arguments and what is `missing`, or the `excess` above an upper bound;
-    where that is no difference of numbers, what she has and what it takes. Of an `or`, the branch
-    with the fewest needs is given.
+    where that is no difference of numbers, what she has and what it takes. Money is in minor units.
+    Of an `or`, the branch with the fewest needs is given.
     """
     tiers = view.book.rules.tiers
     if tier_index + 1 >= len(tiers):
@@ -64,11 +64,8 @@ def _need(view: View, node: Compare) -> dict[str, Any]:
     else:
         need = {"expression": render(left)}
     apart = _apart(view, node, value, bound)
-    if apart:
-        need |= _in_money(view, node, apart)
-    else:
-        need |= {"have": rounded(value), "op": node.op, "need": rounded(bound)}
-    return need | _points(view, node)
+    sides = {"have": rounded(value), "op": node.op, "need": rounded(bound)}
+    return need | _in_money(view, node, apart or sides) | _points(view, node)
 
 
 def _lack(view: View, node: Compare) -> dict[str, Any]:

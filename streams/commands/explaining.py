@@ -174,16 +174,17 @@ def _truth(holds: bool | None) -> str:  # noqa: FBT001 - three-valued
     return "unknown" if holds is None else ("yes" if holds else "no")
 
 
-def _need(need: dict[str, Any]) -> str:
-    described = dict(need)
+def _need(needed: dict[str, Any]) -> str:
+    described = dict(needed)
     fact = described.pop("fact", None) or described.pop("expression", "")
     currency, points = described.pop("currency", None), _points(described.pop("parts", []))
-    parts = []
-    for name, value in described.items():
-        if currency is not None and name.endswith("_minor"):
-            parts.append(f"{name.removesuffix('_minor')} {money(int(value), currency)}")
-        else:
-            parts.append(f"{name} {value}")
+    said = {
+        name.removesuffix("_minor"): _said(each, name, currency) for name, each in described.items()
+    }
+    have, op, need = (said.pop(name, None) for name in ("have", "op", "need"))
+    parts = [f"{name} {value}" for name, value in said.items()]
+    if op is not None:
+        parts.append(f"{op} {need}, now {have}")
     return f"{fact} ({', '.join(parts)}){points}"
 
 
@@ -197,8 +198,15 @@ def _lack(lack: dict[str, Any]) -> str:
     """Write a comparison that a tier lacks: what it takes, and what she has."""
     arguments = ", ".join(f"{name}={value}" for name, value in lack.get("args", {}).items())
     fact = lack.get("expression") or lack["fact"] + (f"({arguments})" if arguments else "")
-    if "currency" not in lack:
-        points = _points(lack.get("parts", ()))
-        return f"{fact} {lack['op']} {lack['need']} (now {lack['have']}){points}"
-    need, have = (money(lack[name], lack["currency"]) for name in ("need_minor", "have_minor"))
-    return f"{fact} {lack['op']} {need} (now {have})"
+    names = ("need_minor", "have_minor") if "currency" in lack else ("need", "have")
+    need, have = (_said(lack[name], name, lack.get("currency")) for name in names)
+    return f"{fact} {lack['op']} {need} (now {have}){_points(lack.get('parts', ()))}"
+
+
+def _said(value: object, name: str, currency: str | None) -> str:
+    """Write what a comparison names, in its currency where it is an amount."""
+    if value is None:
+        return "unknown"
+    if currency is not None and name.endswith("_minor") and isinstance(value, int | float):
+        return money(int(value), currency)
+    return str(value)

@@ -108,6 +108,17 @@ def test_the_lower_category_asks_for_less() -> None:
             "segment.d == 'mines'",
             {"fact": "profile.industry", "have": None, "op": "==", "need": "mines"},
         ),
+        (
+            "",
+            "profile.annual_revenue >= much",
+            {
+                "fact": "profile.annual_revenue",
+                "have_minor": None,
+                "op": ">=",
+                "need_minor": 20_000,
+                "currency": "GBP",
+            },
+        ),
     ],
 )
 def test_what_no_fact_decides_is_said_as_it_is(

@@ -121,6 +121,22 @@ async def test_money_that_is_missing_is_told_as_money(
     assert "To keep it: spend(days=14) >= EUR 60.00 (now EUR 0.00)" in shown
 
 
+async def test_money_that_is_not_known_is_told_as_unknown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = BOOK.replace("spend(days=14) >= much_spend", "profile.annual_revenue >= much_spend")
+    made = Place()
+    made.append(
+        tick(START),
+        Entry(None, events.encode(activation(0, text))),
+        *(purchase(n, occurred_at=START - 60) for n in (1, 2)),
+        tick(START + 9 * DAY_S),
+    )
+    say(await found(made, 1), "test")
+    shown = capsys.readouterr().out
+    assert "is missing: profile.annual_revenue (>= EUR 100.00, now unknown)" in shown
+
+
 async def test_who_was_merged_or_erased_is_not_explained() -> None:
     fields: dict[str, Any] = {"source": "crm", "occurred_at": START + DAY_S, "event_id": "x"}
     erased = events.CustomerErased(**fields, basis="request")
