@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; the result is the exit status."""
     options = _options(arguments)
     quieten()
-    screen = Screen(Console(stderr=options.json, highlight=False))
+    screen = Screen(Console(stderr=options.json, highlight=False), calendar(ZONE))
     started_s = time.monotonic()
     try:
         with orderly_exit():

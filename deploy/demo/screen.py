@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from models.calendar import rfc3339
+from models.calendar import Calendar, rfc3339
 from models.decisions import AnyDecision, SegmentChanged
 from streams.commands.telling import told
 
@@ -18,8 +18,9 @@ _LINES_A_SECOND = 12  # more than that nobody reads
 class Screen:
     """Tells a person what happens. Changes beyond what can be read are counted, not shown."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, zone: Calendar) -> None:
         self._console = console
+        self._zone = zone
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -51,7 +52,9 @@ class Screen:
         self._progress.update(self._task, changes=self._counted(len(changes)))
         for change in changes:
             if not isinstance(change, SegmentChanged) and self._may_show():
-                self._progress.console.print(told(change), soft_wrap=True, highlight=False)
+                self._progress.console.print(
+                    told(change, self._zone), soft_wrap=True, highlight=False
+                )
 
     def summary(self, rows: Sequence[tuple[str, str, bool | None]]) -> None:
         """Show what was checked: name, value, and whether it is as it must be (None: a fact)."""

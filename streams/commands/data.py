@@ -16,11 +16,13 @@ from models.calendar import Calendar, calendar, rfc3339
 from models.wire.refusal import quoted
 from streams.commands.common import CommandFailed, Reach, err, out, reach, run, settings
 from streams.commands.telling import TOLD, decoded, told
+from streams.jobs.in_force import in_force
 from streams.jobs.play import Stage, play
 from streams.jobs.publish import CHUNK, BadLine, Mapped, SourceEvent, read, send
 from streams.jobs.replay import shortfall, verify
 from streams.log.feed import kafka_feed
 from streams.settings import Role
+from streams.topics import CONTROL
 
 _BAD_SHOWN_MAX = 20
 _UNKNOWN_SHOWN_MAX = 20
@@ -222,12 +224,15 @@ async def _watch(*, from_start: bool) -> None:
     async with reach(settings()) as reached:
         names = {reached.catalogue.name(topic): topic for topic in TOLD}
         bootstrap, client = reached.settings.kafka.bootstrap, reached.client
+        book = await in_force(reached.log, reached.catalogue.name(CONTROL))
+        zone = calendar("UTC") if book is None else book.zone
         async with kafka_feed(bootstrap, list(names), from_start=from_start, client=client) as feed:
             err.print("Watching for changes; Ctrl-C ends it.", style="dim")
             while True:
                 for item in await feed.take():
                     if item.record.value is not None:
-                        out.print(told(decoded(names[item.topic], item.record.value)))
+                        change = decoded(names[item.topic], item.record.value)
+                        out.print(told(change, zone))
 
 
 async def _replay() -> None:

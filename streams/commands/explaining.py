@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.tree import Tree
 
-from models.calendar import rfc3339
+from models.calendar import Calendar, rfc3339
 from models.decisions import WARNING_REASONS
 from rules.announcing.tier import lacks
 from rules.eras import Era
@@ -60,7 +60,7 @@ def say(found: Found, app: str) -> None:
     out.print(_tree(title, explained))
     for line in (*_ways_up(judge, now), *_warning(judge, now)):
         out.print(line, markup=False)
-    _print_ahead(by_itself(app, found.customer, found.state, era))
+    _print_ahead(by_itself(app, found.customer, found.state, era), judge.book.zone)
 
 
 async def _found(customer_id: str, at: int | None, *, events: bool) -> Found:
@@ -159,12 +159,12 @@ def _warning(judge: Judge, now: int) -> Iterator[str]:
     yield f"Warned ({reason}): {name} ends on {rfc3339(warned.ends_at)}. To keep it: {wanted}"
 
 
-def _print_ahead(ahead: Ahead) -> None:
+def _print_ahead(ahead: Ahead, zone: Calendar) -> None:
     """Say what changes by itself, and when."""
     if ahead.changes:
         out.print("Changes by itself, if nothing happens:")
         for change in ahead.changes:
-            out.print(told(change))
+            out.print(told(change, zone))
         return
     until = "" if ahead.quiet_until is None else f" before {rfc3339(ahead.quiet_until)}"
     out.print(f"Nothing changes by itself{until}.")

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 import msgspec
 from rich.text import Text
 
+from models.calendar import Calendar, iso_date
 from models.decisions import (
     ActionRequested,
     AnyDecision,
@@ -18,6 +19,7 @@ from models.decisions import (
     TierWarning,
 )
 from models.money import MINOR_DIGITS
+from models.wire.fields import instant
 from streams.topics import (
     ACTION_REQUESTED,
     CHURN_RISK,
@@ -47,8 +49,8 @@ def decoded(topic: str, value: bytes) -> AnyDecision:
     return msgspec.json.decode(value, type=_TYPES[topic])
 
 
-def told(change: AnyDecision) -> Text:
-    """Return a change as one line of styled text."""
+def told(change: AnyDecision, zone: Calendar) -> Text:
+    """Return a change as one line of styled text, with its dates in a zone: the rulebook's."""
     match change:
         case TierChanged():
             what, style = (
@@ -65,14 +67,15 @@ def told(change: AnyDecision) -> Text:
             style, why = _PLAIN, ""
         case TierWarning():
             what = f"{change.tier} at risk: {change.state}"
-            style, why = _BAD if change.state == "set" else _PLAIN, f"until {change.ends_at[:10]}"
+            style = _BAD if change.state == "set" else _PLAIN
+            why = f"until {_date(change.ends_at, zone)}"
         case ActionRequested():
             what, style = f"{change.kind} {change.action}", _PLAIN
             why = "policy" if change.policy else change.trigger
         case _:
             assert_never(change)
     return Text.assemble(
-        (change.occurred_at[:10], "dim"),
+        (_date(change.occurred_at, zone), "dim"),
         f"  {change.customer_id:<{_CUSTOMER_WIDTH}} ",
         (f"{what:<34}", style),
         f" {why or 'by rule'}",
@@ -84,6 +87,10 @@ def money(minor: int, currency: str) -> str:
     """Write an amount with its currency: 1234567 GBP is `GBP 12,345.67`."""
     digits = MINOR_DIGITS.get(currency, _DIGITS_USUAL)
     return f"{currency} {minor / 10**digits:,.{digits}f}"
+
+
+def _date(at: str, zone: Calendar) -> str:
+    return iso_date(zone.day(instant(at)))
 
 
 def _direction_style(direction: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import pytest
 from typer.testing import CliRunner
 
+from models.calendar import calendar
 from models.decisions import Cause, Rank, RulebookRef, TierChanged, encode
 from models.errors import TierstreamError
 from streams.app import EXIT_HALT
@@ -263,7 +264,7 @@ def test_a_change_is_told_in_one_line() -> None:
         revision=2,
         sequence=2,
         previous_id="1" * 32,
-        occurred_at="2011-03-04T12:00:00Z",
+        occurred_at="2011-03-04T15:00:00Z",
         cause=Cause(kind="event", type="purchase", id="536365", occurred_at="2011-03-04T12:00:00Z"),
         rulebook=RulebookRef("retail", 1, "sha256:0"),
         from_="silver",
@@ -289,8 +290,8 @@ def test_a_change_is_told_in_one_line() -> None:
             }
         ],
     )
-    line = told(decoded("segment.tier-changed.v1", encode(change))).plain
-    assert "2011-03-04  17850" in line
+    line = told(decoded("segment.tier-changed.v1", encode(change)), calendar("Asia/Tokyo")).plain
+    assert "2011-03-05  17850" in line  # the day in the rulebook's zone
     assert "silver → gold" in line
     assert "qualified; spend(days=365) GBP 2,304.10 >= GBP 2,000.00" in line
     assert line.endswith("(purchase 536365)")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models import events
-from models.calendar import rfc3339
+from models.calendar import iso_date, rfc3339
 from streams.commands.common import CommandFailed
 from streams.commands.explaining import say
 from streams.commands.finding import Found
@@ -86,6 +86,20 @@ async def test_what_comes_by_itself_is_told_with_its_day(
     assert days == sorted(days)
     assert any("buyer: active → quiet" in line for line in ahead)
     assert any("silver at risk: set" in line for line in ahead)
+
+
+async def test_days_are_those_of_the_rulebooks_zone(capsys: pytest.CaptureFixture[str]) -> None:
+    made = Place()
+    made.append(
+        tick(START),
+        Entry(None, events.encode(activation(0, BOOK.replace("zone: UTC", "zone: Asia/Tokyo")))),
+        *(purchase(n, occurred_at=START - 60) for n in (1, 2)),
+        tick(START + 60 * DAY_S),
+    )
+    say(await found(made, 1), "test")
+    shown = capsys.readouterr().out
+    day = iso_date(START // DAY_S + 9)  # begins at 15:00 of the day before in UTC
+    assert f"{day}  anna       silver at risk: set" in shown
 
 
 async def test_a_running_warning_says_until_when_and_what_averts_it(
