@@ -1,7 +1,7 @@
 """Measures and scores: formulas and point sums of a rulebook, written out where they are named.
 
 They are resolved once, each where it stands. What is wrong with one is kept in `failed`, to be said
-there and not again wherever it is used.
+at its place in `places` and not again wherever it is used.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from rules.facts.vocabulary import Unit
+from rules.language.document import Path
 from rules.language.entries import PointsEntry, Rulebook
 from rules.language.expression import BadExpression, parse_condition, parse_value
 from rules.language.rulebook import nearest
@@ -37,6 +38,10 @@ class Definitions:
         self._known: dict[str, Typed] = {}
         self._open: list[str] = []
         self.failed: dict[str, BadExpression] = {}
+        self.places: dict[str, Path] = {
+            **{MEASURE + name: ("measures", name) for name in rulebook.measures},
+            **{SCORE + name: ("scores", name) for name in rulebook.scores},
+        }
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,7 +75,7 @@ class Definitions:
             if name.startswith(MEASURE):
                 found = value(parse_value(self._measures[name.removeprefix(MEASURE)]))
             else:
-                found = self._points(name.removeprefix(SCORE), condition), Unit.SCORE
+                found = self._points(name, condition), Unit.SCORE
             _is_bounded(name, found[0])
             self._known[name] = found
         except BadExpression as error:
@@ -79,11 +84,13 @@ class Definitions:
             self._open.pop()
 
     def _points(self, name: str, condition: ResolveCondition) -> Points:
-        parts: list[tuple[Number, Condition]] = [
-            (entry.points, condition(parse_condition(entry.condition)))
-            for entry in self._scores[name]
-        ]
-        return Points(name, tuple(parts))
+        score, place = name.removeprefix(SCORE), self.places[name]
+        parts: list[tuple[Number, Condition]] = []
+        for index, entry in enumerate(self._scores[score]):
+            self.places[name] = *place, index, "if"
+            parts.append((entry.points, condition(parse_condition(entry.condition))))
+        self.places[name] = place
+        return Points(score, tuple(parts))
 
 
 def _is_bounded(name: str, value: Value) -> None:

@@ -40,34 +40,38 @@ def parameters_of(rulebook: Rulebook, note: Note) -> Parameters:
 
 
 def tables_of(rulebook: Rulebook, note: Note) -> dict[str, tuple[Entries, Unit]]:
-    """Return each table's entries, money in minor units, and their unit; note what is wrong."""
-    tables = {}
-    for name, entry in rulebook.tables.items():
+    """Return each table's entries, money in minor units, and their unit; note what is wrong.
+
+    Of the mistakes in one table the first is noted.
+    """
+    tables: dict[str, tuple[Entries, Unit]] = {}
+    for name, table in rulebook.tables.items():
+        place: tuple[str, ...] = ("tables", name, "unit")
+        entries: list[tuple[str, int | float | str]] = []
+        unit = Unit.TEXT
         try:
-            tables[name] = _table(name, entry, rulebook.currency)
+            if table.unit is not None:
+                _, unit = measured(name, 0, table.unit, rulebook.currency)
+            for key in table.entries:
+                place = "tables", name, "entries", key
+                entries.append((key, _number_or_text(name, key, table, rulebook.currency)))
         except BadExpression as error:
-            note(("tables", name), error.what, error.hint)
-            tables[name] = (), Unit.TEXT
+            note(place, error.what, error.hint)
+        tables[name] = tuple(entries), unit
     return tables
 
 
-def _table(name: str, entry: TableEntry, currency: str) -> tuple[Entries, Unit]:
-    values = entry.entries.items()
-    if entry.unit is None:
-        for key, value in values:
-            if not isinstance(value, str):
-                hint = "say what it is counted in: {unit: …, entries: {…}}"
-                raise BadExpression(f"the number of `{key}` in `{name}` has no unit", hint)
-        return tuple(values), Unit.TEXT
-    numbers = []
-    unit = Unit.NUMBER
-    for key, value in values:
+def _number_or_text(name: str, key: str, table: TableEntry, currency: str) -> int | float | str:
+    value = table.entries[key]
+    if table.unit is None:
         if isinstance(value, str):
-            hint = "a table with a `unit` has only numbers"
-            raise BadExpression(f"{value!r} of `{key}` in `{name}` is not a number", hint)
-        number, unit = measured(key, value, entry.unit, currency)
-        numbers.append((key, number))
-    return tuple(numbers), unit
+            return value
+        hint = "say what it is counted in: {unit: …, entries: {…}}"
+        raise BadExpression(f"the number of `{key}` in `{name}` has no unit", hint)
+    if isinstance(value, str):
+        hint = "a table with a `unit` has only numbers"
+        raise BadExpression(f"{value!r} of `{key}` in `{name}` is not a number", hint)
+    return measured(key, value, table.unit, currency)[0]
 
 
 def measured(name: str, value: float, written: str, currency: str) -> tuple[int | float, Unit]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 from rules.facts import PERSONAL
 from rules.facts.vocabulary import Unit
-from rules.language.definitions import MEASURE, SCORE, AlreadySaid, Definitions
+from rules.language.definitions import AlreadySaid, Definitions
 from rules.language.derived import results_of
 from rules.language.document import Document, Finding, Path
 from rules.language.entries import Rulebook
@@ -115,6 +115,4 @@ class Reader:
             except AlreadySaid:
                 continue
         for name, error in self._definitions.failed.items():
-            section = "measures" if name.startswith(MEASURE) else "scores"
-            path = section, name.removeprefix(MEASURE).removeprefix(SCORE)
-            self._said(path, error)
+            self._said(self._definitions.places[name], error)

@@ -145,6 +145,34 @@ def test_a_parameter_that_expressions_could_not_name_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("section", "line", "said"),
+    [
+        (
+            "scores:\n  v: [\n    {points: 1,\n    if: orders() > some}]\n",
+            4,
+            "no parameter `some`",
+        ),
+        (
+            "scores:\n  w: [{points: 1, if: some() > 0}]\n  v: [{points: 1, if: score.w > 0}]\n",
+            2,
+            "no fact `some`",
+        ),
+        ("measures:\n  a: orders()\n  b: spent()\n", 3, "no fact `spent`"),
+        ("tables:\n  t:\n    unit: GBP\n    entries:\n      A: 1.5\n      B: 2.505\n", 6, "coin"),
+        ("tables:\n  t:\n    entries:\n      A: x\n      B: 2\n", 5, "has no unit"),
+        ("tables:\n  t:\n    entries:\n      A: 1\n    unit: gbp\n", 5, "`gbp` is not a unit"),
+    ],
+)
+def test_a_mistake_in_a_list_or_table_has_its_own_line(section: str, line: int, said: str) -> None:
+    head = "rulebook: x\nversion: 1\nzone: UTC\ncurrency: GBP\ntiers: {ladder: [{name: base}]}\n"
+    with pytest.raises(BadRulebook) as refused:
+        compile_book(section + head)
+    assert f"rulebook.yaml:{line}: " in str(refused.value)
+    assert said in str(refused.value)
+    assert str(refused.value).count("rulebook.yaml:") == 1
+
+
+@pytest.mark.parametrize(
     "qualify", ["spend(days=30) > 0", "orders(days=30) >= 1", "last_feedback('kind') == 'review'"]
 )
 def test_what_is_meant_is_taken(qualify: str) -> None:
