@@ -13,13 +13,18 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from models.calendar import DAY_S, Calendar, day_number
 from models.events import Channel, Polarity, Severity
+from models.wire.fields import INSTANT_MAX_S
 
 STEPS_MAX = 200
 TIMES_MAX = 400
+# In every zone, the noon of these days is an instant that events may carry.
+_FIRST, _LAST = Calendar.date(1), Calendar.date(INSTANT_MAX_S // DAY_S - 1)
 
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 Amount: TypeAlias = Annotated[Decimal, Field(ge=0, le=10**12)]
+Day: TypeAlias = Annotated[date, Field(ge=_FIRST, le=_LAST)]
 Change: TypeAlias = tuple[Text | None, Text | None]  # from, to; null: unknown or not yet
 
 
@@ -119,14 +124,14 @@ class OverrideStep(_Model):
 
     tier: Text
     mode: Literal["at_least", "exactly"] = "at_least"
-    until: date | None = None
+    until: Day | None = None
     id: Text = "override"
 
 
 class HoldStep(_Model):
     """No demotion, warning, churn output or action until the beginning of a day."""
 
-    until: date
+    until: Day
 
 
 class ScoreStep(_Model):
@@ -134,13 +139,13 @@ class ScoreStep(_Model):
 
     name: Text
     value: float
-    until: date | None = None
+    until: Day | None = None
 
 
 class ExpectWarning(_Model):
     """The warning that runs. `missing`: by fact, in whole units of the currency or as a number."""
 
-    ends: date | None = None
+    ends: Day | None = None
     reason: Literal["keep_failed", "review", "override_ending"] | None = None
     revision: int | None = None
     missing: dict[Text, Decimal] | None = None
@@ -172,8 +177,8 @@ class Step(_Model):
     `happened` is when its event happened, where that is earlier than it is heard of.
     """
 
-    at: date
-    happened: date | None = None
+    at: Day
+    happened: Day | None = None
     purchase: PurchaseStep | None = None
     refund: RefundStep | None = None
     complaint: ComplaintStep | None = None
@@ -197,6 +202,13 @@ class Step(_Model):
             raise ValueError("a step has one event; write two steps with the same date")
         if self.happened is not None and (not said or self.happened > self.at):
             raise ValueError("`happened` is the day of an event, `at` or earlier")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_in_time(self) -> Self:
+        if day_number(self.at) + (self.times - 1) * int(self.every[:-1]) > day_number(_LAST):
+            what = f"`times` and `every` lead beyond {_LAST}, and no event is later"
+            raise ValueError(f"{what}; write fewer, or closer together")
         return self
 
 

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from models.calendar import day_number
 from models.events import Complaint, Feedback, Profile, Purchase, Refund
+from rules.compiler.compile import compile_book
+from rules.examples.rehearsal import Rehearsal
 from rules.examples.stories import Story
 from rules.examples.timeline import Moment, timeline
 from tests.rules.strategies import ZONE
@@ -74,6 +76,23 @@ def test_feedback_without_polarity_takes_it_from_the_score(
     assert moment.event.polarity == polarity
 
 
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("day", ["1970-01-02", "2099-12-31"])
+def test_the_first_day_and_the_last_can_be_played(zone: str, day: str) -> None:
+    text = f"""
+rulebook: x
+version: 1
+zone: {zone}
+currency: GBP
+tiers: {{ladder: [{{name: base}}]}}
+examples: [{{name: x, story: [{{at: {day}, purchase: {{amount: 1}}, expect: {{tier: base}}}}]}}]
+"""
+    (story,) = compile_book(text).source.examples
+    rehearsal = Rehearsal(text)
+    rehearsal.play(story)
+    assert rehearsal.failures == []
+
+
 def test_a_profile_step_is_a_patch() -> None:
     (moment,) = moments({"at": "2026-01-05", "profile": {"industry": "retail"}})
     assert isinstance(moment.event, Profile)
@@ -90,6 +109,10 @@ def test_a_profile_step_is_a_patch() -> None:
         ),
         ([{"at": "2026-02-01", "feedback": {"metric": "csat"}}], "a `score`, a `polarity`"),
         ([{"at": "2026-02-01", "times": 5_000}], "less than or equal to 400"),
+        ([{"at": "2206-01-05"}], "less than or equal to 2099-12-31"),
+        ([{"at": "1900-01-05"}], "greater than or equal to 1970-01-02"),
+        ([{"at": "2026-01-05", "times": 400, "every": "999d"}], "lead beyond 2099-12-31"),
+        ([{"at": "2026-01-05", "hold": {"until": "9999-12-31"}}], "or equal to 2099-12-31"),
     ],
 )
 def test_steps_that_cannot_be(steps: list[dict[str, Any]], what: str) -> None:
