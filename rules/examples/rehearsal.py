@@ -22,7 +22,7 @@ from models.decisions import (
 from models.money import MINOR_DIGITS
 from rules.admission import Refusal
 from rules.eras import Era, EraRecord
-from rules.examples.timeline import Moment, timeline
+from rules.examples.timeline import CUSTOMER, Moment, timeline
 from rules.reduce import Reducer
 from rules.tiers.tiering import visible_warning
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from models.events import RfmCutsActivated
     from rules.book import Book
     from rules.examples.stories import Expect, ExpectWarning, Story
-
-_CUSTOMER = "C-1"
 
 
 class Rehearsal:
@@ -67,11 +65,11 @@ class Rehearsal:
         """Return what came out because of the event, or because of time where there is none."""
         because: list[AnyDecision] = []
         if self._state is not None:
-            self._reducer.catch_up(_CUSTOMER, self._state, moment.at, because)
+            self._reducer.catch_up(CUSTOMER, self._state, moment.at, because)
             self._note(because)
         if moment.event is None:
             return because
-        done = self._reducer.reduce(_CUSTOMER, self._state, moment.event, moment.at, moment.at)
+        done = self._reducer.reduce(CUSTOMER, self._state, moment.event, moment.at, moment.at)
         if done is None or isinstance(done, Refusal):
             why = "it is a repeat" if done is None else done.message
             self.failures.append(f"on {self._date(moment.at)}: the event is refused: {why}")

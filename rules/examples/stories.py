@@ -91,19 +91,13 @@ class FeedbackStep(_Model):
     """An answer; without `polarity` it follows from the score as it does for real ones."""
 
     metric: Literal["csat", "nps", "ces", "stars", "label"]
-    score: Annotated[int, Field(ge=0, le=10)] | None = None
+    score: int | None = None
     polarity: Polarity | None = None
     kind: Literal["survey", "review", "suggestion"] = "survey"
     topic: Literal["product", "brand", "service", "delivery"] | None = None
     public: bool = False
     action: Literal["given", "amended", "retracted"] = "given"
     id: Text | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.score is None and self.polarity is None:
-            raise ValueError("feedback has a `score`, a `polarity`, or both")
-        return self
 
 
 class ActivityStep(_Model):

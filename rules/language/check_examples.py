@@ -1,11 +1,14 @@
-"""The check of examples: they expect only what the rulebook can conclude."""
+"""The check of examples: what they tell can happen, and what they expect can be concluded."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from models.calendar import calendar
 from rules.examples.stories import Expect
-from rules.language.document import Path
+from rules.examples.timeline import refused
+from rules.language.document import Document, Path, refusal
+from rules.language.entries import Rulebook
 from rules.language.reading import Reader
 
 RESERVED = ("tier", "band")  # what examples call the tier and the churn band
@@ -18,6 +21,25 @@ def examples_are_possible(reader: Reader) -> None:
             if step.expect is not None:
                 path: Path = ("examples", index, "story", line, "expect")
                 _expect(reader, path, step.expect)
+
+
+def refuse_impossible(rulebook: Rulebook, document: Document) -> None:
+    """Refuse the examples that tell what ingress would not take.
+
+    It is asked for where a rulebook is written. Who runs one never plays its examples: what ingress
+    has learnt to refuse since must not put a rulebook out of force.
+
+    Raises:
+        BadRulebook: with every finding, each with file, line and hint.
+    """
+    zone, hint = calendar(rulebook.zone), "write what a producer could send"
+    findings = [
+        document.finding(("examples", index, "story", line), f"ingress refuses this: {why}", hint)
+        for index, example in enumerate(rulebook.examples)
+        for line, why in refused(example, zone, rulebook.currency)
+    ]
+    if findings:
+        raise refusal(findings)
 
 
 def _expect(reader: Reader, path: Path, expect: Expect) -> None:

@@ -9,6 +9,8 @@ import typer
 
 from rules.book import Book
 from rules.compiler.compile import compile_book
+from rules.language.check_examples import refuse_impossible
+from rules.language.rulebook import read
 from streams.commands.common import CommandFailed
 from streams.jobs.publish import unreadable
 
@@ -28,14 +30,16 @@ def text_of(file: Path) -> str:
 
 
 def read_book(file: Path) -> tuple[str, Book]:
-    """Return a rulebook's text, and the rulebook checked and compiled.
+    """Return a rulebook's text, and the rulebook checked, its examples too, and compiled.
 
     Raises:
         BadRulebook: it is refused; the message has every finding with its line and a hint.
         CommandFailed: it cannot be read.
     """
     text = text_of(file)
-    return text, compile_book(text, str(file))
+    book = compile_book(text, str(file))
+    refuse_impossible(*read(text, str(file)))
+    return text, book
 
 
 def summary(book: Book) -> str:

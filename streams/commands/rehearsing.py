@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rules.compiler.compile import compile_book
 from rules.examples.rehearsal import Rehearsal, unreached
 from rules.language.rulebook import read
-from streams.commands.books import BookFile, text_of
+from streams.commands.books import BookFile, read_book
 from streams.commands.common import CommandFailed, err, out
 
 
@@ -15,8 +14,7 @@ def rehearse(file: BookFile) -> None:
     What did not come true is said with the line of its example. What no example reaches is said
     too: nobody has looked yet at what the rulebook does there.
     """
-    text = text_of(file)
-    book = compile_book(text, str(file))
+    text, book = read_book(file)
     _, document = read(text, str(file))
     examples = book.source.examples
     if not examples:

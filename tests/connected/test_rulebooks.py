@@ -83,15 +83,15 @@ def customers(book: Book) -> Iterator[SourceEvent]:
         customer = f"{book.name}-{number}"
         for moment in timeline(story, book.zone, book.currency):
             if moment.event is not None:
-                yield published(customer, moment.event, book.currency)
+                yield published(customer, moment.event)
 
 
-def published(customer: str, event: CustomerEvent, currency: str) -> SourceEvent:
+def published(customer: str, event: CustomerEvent) -> SourceEvent:
     """Return an event as a producer would write it."""
     said: dict[str, Any] = {name: each for name, each in plain(event).items() if each is not None}
     said |= {name: rfc3339(said[name]) for name in INSTANTS if name in said}
     if isinstance(event, Profile):
-        said["patch"] = whole(nested(event.patch), currency)
+        said["patch"] = nested(event.patch)
     said |= {"event_id": f"{customer}-{event.event_id}", "customer_id": customer}
     topic = home_of(TAGS[type(event)])
     assert topic is not None
@@ -116,24 +116,15 @@ def plain(event: CustomerEvent) -> dict[str, Any]:
 
 
 def nested(patch: dict[str, Any]) -> dict[str, Any]:
-    """Turn dotted names into objects."""
+    """Turn dotted names into objects, and when a consent was given into a text."""
     found: dict[str, Any] = {}
     for dotted, value in patch.items():
         *outer, name = dotted.split(".")
         inner = found
         for part in outer:
             inner = inner.setdefault(part, {})
-        inner[name] = value
+        inner[name] = rfc3339(value) if name == "at" and isinstance(value, int) else value
     return found
-
-
-def whole(patch: dict[str, Any], currency: str) -> dict[str, Any]:
-    """Add what producers must write beside an amount and an example need not."""
-    beside = {
-        "income": {"currency": currency, "period": "month"},
-        "annual_revenue": {"currency": currency},
-    }
-    return patch | {name: beside[name] | patch[name] for name in beside if name in patch}
 
 
 @asynccontextmanager

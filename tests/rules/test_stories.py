@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from models.calendar import day_number
+from models.errors import BadEvent, BadRulebook
 from models.events import Complaint, Feedback, Profile, Purchase, Refund
 from rules.compiler.compile import compile_book
 from rules.examples.rehearsal import Rehearsal
 from rules.examples.stories import Story
 from rules.examples.timeline import Moment, timeline
+from rules.language.check_examples import refuse_impossible
+from rules.language.rulebook import read
+from streams.commands.books import read_book
 from tests.rules.strategies import ZONE
+
+BOOK: dict[str, Any] = {
+    "rulebook": "shop", "version": 1, "zone": "UTC", "currency": "GBP",
+    "tiers": {"ladder": [{"name": "base"}]},
+}  # fmt: skip
 
 
 def moments(*steps: dict[str, Any]) -> list[Moment]:
@@ -93,10 +104,54 @@ examples: [{{name: x, story: [{{at: {day}, purchase: {{amount: 1}}, expect: {{ti
     assert rehearsal.failures == []
 
 
-def test_a_profile_step_is_a_patch() -> None:
-    (moment,) = moments({"at": "2026-01-05", "profile": {"industry": "retail"}})
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"industry": "retail", "custom.seats": 20, "custom.plan": None},
+        {"industry": "retail", "custom": {"seats": 20, "plan": None}},
+    ],
+)
+def test_a_profile_step_is_a_patch_in_dotted_names_or_in_objects(said: dict[str, Any]) -> None:
+    (moment,) = moments({"at": "2026-01-05", "profile": said})
     assert isinstance(moment.event, Profile)
-    assert moment.event.patch == {"industry": "retail"}
+    assert moment.event.patch == {"industry": "retail", "custom.seats": 20, "custom.plan": None}
+
+
+@pytest.mark.parametrize(
+    ("step", "what"),
+    [
+        ({"feedback": {"metric": "csat", "score": 9}}, "not on the csat scale of 1 to 5"),
+        ({"feedback": {"metric": "csat"}}, "neither score nor polarity is given"),
+        ({"profile": {"consents.marketing.granted": "yes"}}, "granted: should be a valid boolean"),
+        ({"profile": {"income": 5_000}}, "patch.income: "),
+        ({"profile": {"income.amount_minor": 5_000}}, "patch.income.currency: missing"),
+        ({"profile": {"ocupation": "doctor"}}, "left out; did you mean occupation?"),
+        ({"profile": {"custom": {}, "custom.seats": 2}}, "as a whole and as custom.seats"),
+        ({"activity": {"kind": "relation.linked"}}, "needs other_customer_id"),
+        ({"activity": {"kind": "stay", "quantity": 1.23456}}, "more than 3 decimals"),
+        ({"purchase": {"amount": 10.005}}, "amounts are whole minor units"),
+        ({"complaint": {"outcome": "satisfied"}}, "with the action resolved only"),
+    ],
+)
+def test_what_ingress_refuses_cannot_happen(step: dict[str, Any], what: str) -> None:
+    steps = [{"at": "2026-01-04"}, {"at": "2026-01-05", **step}]
+    with pytest.raises(BadEvent, match=what):
+        moments(*steps)
+    text = json.dumps({**BOOK, "examples": [{"name": "x", "story": steps}]}, indent=1)
+    with pytest.raises(BadRulebook, match=what) as refused:
+        refuse_impossible(*read(text, "shop.yaml"))
+    line = next(n for n, each in enumerate(text.splitlines()) if "2026-01-05" in each)
+    assert f"shop.yaml:{line}: ingress refuses this: " in str(refused.value)
+    assert compile_book(text).name == "shop"  # what runs already goes on
+
+
+def test_a_book_file_is_refused_with_what_cannot_happen(tmp_path: Path) -> None:
+    story = [{"at": "2026-01-05", "feedback": {"metric": "csat", "score": 9}}]
+    (tmp_path / "shop.yaml").write_text(
+        json.dumps({**BOOK, "examples": [{"name": "x", "story": story}]})
+    )
+    with pytest.raises(BadRulebook, match="not on the csat scale"):
+        read_book(tmp_path / "shop.yaml")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +162,6 @@ def test_a_profile_step_is_a_patch() -> None:
             [{"at": "2026-02-01", "purchase": {"amount": 1}, "activity": {"kind": "x"}}],
             "a step has one event",
         ),
-        ([{"at": "2026-02-01", "feedback": {"metric": "csat"}}], "a `score`, a `polarity`"),
         ([{"at": "2026-02-01", "times": 5_000}], "less than or equal to 400"),
         ([{"at": "2206-01-05"}], "less than or equal to 2099-12-31"),
         ([{"at": "1900-01-05"}], "greater than or equal to 1970-01-02"),
