@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from models.customer import CustomerState
     from models.events import RfmCutsActivated
     from rules.book import Book
-    from rules.examples.stories import Expect, ExpectWarning, Story
+    from rules.examples.stories import Change, Expect, ExpectWarning, Story
 
 
 class Rehearsal:
@@ -99,12 +99,12 @@ class Rehearsal:
         for what, found, wanted in self._compared(expect, because):
             if found != wanted:
                 yield f"{what} is {_said(found)}, not {_said(wanted)}"
-        if expect.changes is None:
+        if "changes" not in expect.model_fields_set:
             return
-        changes = dict(_change(d) for d in because if not isinstance(d, TierWarning))
-        if expect.changes == "none":
-            if because:
-                yield f"something changed: {', '.join(sorted(changes)) or 'a warning'}"
+        changes = dict(map(_change, because))
+        if expect.changes is None or expect.changes == "none":
+            if changes:
+                yield f"something changed: {', '.join(sorted(changes))}"
             return
         for name, change in expect.changes.items():
             if changes.get(name) != tuple(change):
@@ -114,30 +114,31 @@ class Rehearsal:
         self, expect: Expect, because: list[AnyDecision]
     ) -> Iterator[tuple[str, Any, Any]]:
         """Yield what is expected: its name, what was found, and what was wanted."""
-        if expect.tier is not None:
+        said = expect.model_fields_set
+        if "tier" in said:
             yield "tier", self._tier(), expect.tier
-        if expect.band is not None:
+        if "band" in said:
             yield "band", self._band(), expect.band
         segments = self._segments()
         for dimension, category in expect.segment.items():
             wanted = category if category is None or isinstance(category, tuple) else (category,)
             yield dimension, segments.get(dimension), wanted
-        if expect.reason is not None:
+        if "reason" in said:
             reasons = [d.reason for d in because if isinstance(d, TierChanged)]
             yield "reason", ", ".join(reasons) or None, expect.reason
-        if expect.warning is not None:
-            yield from self._warning(expect.warning)
-        if expect.policies is not None:
+        if "warning" in said:
+            yield from self._warning(expect.warning or "none")
+        if "policies" in said:
             held = 0 if self._state is None else self._state.concluded.policies
             names = {p.name for i, p in enumerate(self.book.policies) if held >> i & 1}
-            yield "policies", names, set(expect.policies)
+            yield "policies", names, set(expect.policies or ())
         requests = [d for d in because if isinstance(d, ActionRequested)]
-        if expect.actions is not None:
+        if "actions" in said:
             asked = sorted(d.action for d in requests if d.kind == "do")
-            yield "actions", asked, sorted(expect.actions)
-        if expect.cancelled is not None:
+            yield "actions", asked, sorted(expect.actions or ())
+        if "cancelled" in said:
             cancelled = sorted(d.action for d in requests if d.kind == "cancel")
-            yield "cancelled", cancelled, sorted(expect.cancelled)
+            yield "cancelled", cancelled, sorted(expect.cancelled or ())
 
     def _warning(self, wanted: ExpectWarning | str) -> Iterator[tuple[str, Any, Any]]:
         standing = None if self._state is None else self._state.concluded.standing
@@ -154,22 +155,18 @@ class Rehearsal:
             yield "warning's reason", last.reason, wanted.reason
         if wanted.revision is not None:
             yield "warning's revision", last.warning_revision, wanted.revision
-        for what, lacks, expected in (
-            ("missing", last.missing, wanted.missing),
-            ("missing_now", last.missing_now, wanted.missing_now),
-        ):
-            if expected is not None:
-                yield what, dict(map(self._lack, lacks)), expected
+        for what, lacks in (("missing", last.missing), ("missing_now", last.missing_now)):
+            if what in wanted.model_fields_set:
+                yield what, dict(map(self._lack, lacks)), getattr(wanted, what) or {}
 
     def _lack(self, lack: Mapping[str, Any]) -> tuple[str, Decimal]:
         name = str(lack.get("fact", lack.get("expression")))
-        if "need_minor" in lack:
-            digits = MINOR_DIGITS[self.book.currency]
-            return name, Decimal(lack["need_minor"] - lack["have_minor"]).scaleb(-digits)
-        have, need = lack["have"], lack["need"]
+        minor = "_minor" if "need_minor" in lack else ""
+        have, need = lack[f"have{minor}"], lack[f"need{minor}"]
         if not isinstance(have, int | float) or not isinstance(need, int | float):
             return name, Decimal(0)
-        return name, abs(Decimal(str(need)) - Decimal(str(have)))
+        digits = MINOR_DIGITS[self.book.currency] if minor else 0
+        return name, abs(Decimal(str(need)) - Decimal(str(have))).scaleb(-digits)
 
     def _tier(self) -> str | None:
         tier = None if self._state is None else self._state.concluded.tier
@@ -187,7 +184,8 @@ class Rehearsal:
         return self.book.zone.date(self.book.zone.day(at)).isoformat()
 
 
-def _change(decision: AnyDecision) -> tuple[str, tuple[str | None, str | None]]:
+def _change(decision: AnyDecision) -> tuple[str, Change]:
+    """Return what changed, and how; no dimension is called as what is not one."""
     match decision:
         case TierChanged():
             return "tier", (decision.from_, decision.to)
@@ -196,9 +194,10 @@ def _change(decision: AnyDecision) -> tuple[str, tuple[str | None, str | None]]:
         case SegmentChanged():
             return decision.dimension, (decision.from_, decision.to)
         case TierWarning():
-            return "warning", (None, decision.state)
+            return "the warning", (None, decision.state)
         case ActionRequested():
-            return decision.action, (None, decision.kind)
+            kind = "policy" if decision.policy else "action"
+            return f"{kind} {decision.action}", (None, decision.kind)
 
 
 def _said(value: object) -> str:

@@ -137,7 +137,10 @@ class ScoreStep(_Model):
 
 
 class ExpectWarning(_Model):
-    """The warning that runs. `missing`: by fact, in whole units of the currency or as a number."""
+    """The warning that runs. `missing`: by fact, in whole units of the currency or as a number.
+
+    Null of `missing` is nothing.
+    """
 
     ends: Day | None = None
     reason: Literal["keep_failed", "review", "override_ending"] | None = None
@@ -147,8 +150,9 @@ class ExpectWarning(_Model):
 
 
 class Expect(_Model):
-    """What holds after a step. `changes` names a subset of what changed because of it, or none.
+    """What holds after a step; null is unknown, or none. What is left out may be anything.
 
+    `changes` names a subset of the tier, band and dimensions that changed because of it, or none.
     `policies` are all that are held. What is asked for because of the step (and the timers since
     the step before, where the step has no event) stands in `actions`, what is called off in
     `cancelled`; each lists all of them.

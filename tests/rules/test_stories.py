@@ -145,6 +145,45 @@ def test_what_ingress_refuses_cannot_happen(step: dict[str, Any], what: str) -> 
     assert compile_book(text).name == "shop"  # what runs already goes on
 
 
+def failures(book: dict[str, Any], *steps: dict[str, Any]) -> list[str]:
+    rehearsal = Rehearsal(json.dumps(book))
+    rehearsal.play(Story.model_validate({"name": "x", "story": list(steps)}))
+    return rehearsal.failures
+
+
+PURCHASED = {"at": "2026-01-05", "purchase": {"amount": 10}, "times": 5, "every": "5d"}
+ACTING = BOOK | {
+    "churn": {
+        "horizon": "90d",
+        "bands": {"medium": {"enter": 50, "keep": 45}, "high": {"enter": 75, "keep": 68}},
+    },
+    "parameters": {"some": {"value": 2, "unit": "orders", "why": "x"}},
+    "dimensions": {
+        "d": {"measure": "orders()", "levels": [{"name": "a", "from": "some"}, {"name": "b"}]}
+    },
+    "policies": {"d": {"while": "segment.d == 'a'"}},
+    "actions": {"d": {"when": "entered(segment.d, 'a')"}},
+}
+
+
+@pytest.mark.parametrize("name", ["tier", "band", "policies", "actions", "changes"])
+def test_null_is_unknown_or_none_and_compared(name: str) -> None:
+    first = {"at": "2026-01-05", "purchase": {"amount": 10}}
+    second = first | {"expect": {name: None}}
+    assert len(failures(ACTING, first, second)) == 1
+    assert failures(ACTING, first, first | {"expect": {"warning": None, "reason": None}}) == []
+    nothing = {"tier": None, "band": None, "policies": None, "actions": None, "changes": None}
+    assert failures(ACTING, {"at": "2026-01-05", "expect": nothing}) == []
+
+
+def test_a_dimension_a_policy_and_an_action_may_have_one_name() -> None:
+    expect = {"changes": {"d": ["b", "a"]}, "policies": ["d"], "actions": ["d"]}
+    assert failures(ACTING, PURCHASED | {"times": 2, "expect": expect}) == []
+    assert failures(ACTING, PURCHASED | {"times": 2, "expect": {"changes": None}}) == [
+        "x, on 2026-01-10: something changed: action d, band, d, policy d"
+    ]
+
+
 def test_a_book_file_is_refused_with_what_cannot_happen(tmp_path: Path) -> None:
     story = [{"at": "2026-01-05", "feedback": {"metric": "csat", "score": 9}}]
     (tmp_path / "shop.yaml").write_text(
