@@ -8,7 +8,7 @@ that it can be said which of them no example shows.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.calendar import day_number
 from models.decisions import (
@@ -35,15 +35,22 @@ if TYPE_CHECKING:
     from rules.examples.stories import Change, Expect, ExpectWarning, Story
 
 
+class Failure(NamedTuple):
+    """What did not come true, as a sentence; `step` is the place of its line in the story."""
+
+    step: int
+    what: str
+
+
 class Rehearsal:
-    """Plays one story; afterwards `failures` has what did not come true, as sentences."""
+    """Plays one story; afterwards `failures` has what did not come true."""
 
     def __init__(self, text: str, cuts: RfmCutsActivated | None = None) -> None:
         record = EraRecord(0, None, "rulebook.activated", "example", book=text, cuts=cuts)
         era = Era(record)
         assert era.book is not None
         self.book: Book = era.book
-        self.failures: list[str] = []
+        self.failures: list[Failure] = []
         self.reached: set[str] = set()
         self.said: list[AnyDecision] = []
         self._reducer = Reducer("example")
@@ -55,28 +62,30 @@ class Rehearsal:
         moments = timeline(story, self.book.zone, self.book.currency)
         self._reducer.first_tick = moments[0].at
         for moment in moments:
-            because = self._pass_to(moment)
+            because, found = self._pass_to(moment)
             if moment.expect is not None:
-                where = f"{story.name}, on {self._date(moment.at)}"
-                found = self._differences(moment.expect, because)
-                self.failures += [f"{where}: {difference}" for difference in found]
+                found = [*found, *self._differences(moment.expect, because)]
+            where = f"{story.name}, on {self._date(moment.at)}"
+            self.failures += [Failure(moment.step, f"{where}: {each}") for each in found]
 
-    def _pass_to(self, moment: Moment) -> list[AnyDecision]:
-        """Return what came out because of the event, or because of time where there is none."""
+    def _pass_to(self, moment: Moment) -> tuple[list[AnyDecision], list[str]]:
+        """Return what came out because of the event, or because of time where there is none.
+
+        Also what went wrong: the event may be refused.
+        """
         because: list[AnyDecision] = []
         if self._state is not None:
             self._reducer.catch_up(CUSTOMER, self._state, moment.at, because)
             self._note(because)
         if moment.event is None:
-            return because
+            return because, []
         done = self._reducer.reduce(CUSTOMER, self._state, moment.event, moment.at, moment.at)
         if done is None or isinstance(done, Refusal):
             why = "it is a repeat" if done is None else done.message
-            self.failures.append(f"on {self._date(moment.at)}: the event is refused: {why}")
-            return []
+            return [], [f"the event is refused: {why}"]
         self._state = done.state
         self._note(done.decisions)
-        return done.decisions
+        return done.decisions, []
 
     def _note(self, decisions: list[AnyDecision]) -> None:
         self.said += decisions

@@ -48,8 +48,12 @@ _BY = "example"
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An instant of a story: what happens (None: nothing), and what is expected after it."""
+    """An instant of a story: what happens (None: nothing), and what is expected after it.
 
+    `step` is the place of its line in the story.
+    """
+
+    step: int
     at: int
     event: CustomerEvent | None
     expect: Expect | None
@@ -68,7 +72,8 @@ def timeline(story: Story, zone: Calendar, currency: str) -> list[Moment]:
             day = day_number(step.at) + time * int(step.every[:-1])
             last = time == step.times - 1
             event = writer.event(step, f"{line}-{time}", day)
-            moments.append(Moment(noon(zone, day), event, step.expect if last else None))
+            expect = step.expect if last else None
+            moments.append(Moment(line, noon(zone, day), event, expect))
     return sorted(moments, key=lambda moment: moment.at)
 
 

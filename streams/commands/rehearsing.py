@@ -11,7 +11,7 @@ from streams.commands.common import CommandFailed, err, out
 def rehearse(file: BookFile) -> None:
     """Play a rulebook's examples with the rules that workers run.
 
-    What did not come true is said with the line of its example. What no example reaches is said
+    What did not come true is said with the line of its step. What no example reaches is said
     too: nobody has looked yet at what the rulebook does there.
     """
     text, book = read_book(file)
@@ -26,8 +26,9 @@ def rehearse(file: BookFile) -> None:
     for index, story in enumerate(examples):
         rehearsal = Rehearsal(text)
         rehearsal.play(story)
-        for failure in rehearsal.failures:
-            err.print(str(document.finding(("examples", index), failure)), markup=False)
+        for step, what in rehearsal.failures:
+            place = "examples", index, "story", step
+            err.print(str(document.finding(place, what)), markup=False)
         failed += bool(rehearsal.failures)
         reached |= rehearsal.reached
     for thing in sorted(unreached(book, reached)):

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from rules.compiler.compile import compile_book
-from rules.examples.rehearsal import Rehearsal, unreached
+from rules.examples.rehearsal import Failure, Rehearsal, unreached
 
 PROGRAMMES = sorted((Path(__file__).parent / "programmes").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", PROGRAMMES, ids=lambda path: path.stem)
 def test_what_a_programme_promises_comes_true(path: Path) -> None:
-    text, failures, reached = path.read_text(encoding="utf-8"), list[str](), set[str]()
+    text, failures, reached = path.read_text(encoding="utf-8"), list[Failure](), set[str]()
     book = compile_book(text, path.name)
     for story in book.source.examples:
         rehearsal = Rehearsal(text)

@@ -148,7 +148,7 @@ def test_what_ingress_refuses_cannot_happen(step: dict[str, Any], what: str) -> 
 def failures(book: dict[str, Any], *steps: dict[str, Any]) -> list[str]:
     rehearsal = Rehearsal(json.dumps(book))
     rehearsal.play(Story.model_validate({"name": "x", "story": list(steps)}))
-    return rehearsal.failures
+    return [what for _, what in rehearsal.failures]
 
 
 PURCHASED = {"at": "2026-01-05", "purchase": {"amount": 10}, "times": 5, "every": "5d"}
@@ -182,6 +182,13 @@ def test_a_dimension_a_policy_and_an_action_may_have_one_name() -> None:
     assert failures(ACTING, PURCHASED | {"times": 2, "expect": {"changes": None}}) == [
         "x, on 2026-01-10: something changed: action d, band, d, policy d"
     ]
+
+
+def test_what_does_not_come_true_is_of_its_step() -> None:
+    story = [PURCHASED, PURCHASED | {"expect": {"band": "high"}}, {"at": "2026-02-01"}]
+    rehearsal = Rehearsal(json.dumps(ACTING))
+    rehearsal.play(Story.model_validate({"name": "x", "story": story}))
+    assert rehearsal.failures == [(1, "x, on 2026-01-25: band is low, not high")]
 
 
 def test_a_book_file_is_refused_with_what_cannot_happen(tmp_path: Path) -> None:

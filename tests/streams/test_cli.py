@@ -117,9 +117,7 @@ def test_an_example_that_does_not_come_true_is_said_with_its_line(tmp_path: Path
     file.write_text(text, encoding="utf-8")
     done = _run("rules", "test", str(file))
     assert done.returncode == 1
-    line = text.splitlines().index(
-        "  - name: a serious complaint keeps the tier but closes the way up"
-    )
+    line = text.splitlines().index("      - {at: 2026-04-26, expect: {tier: silver}}")
     assert f"book.yaml:{line + 1}: a serious complaint" in done.stderr
     assert "tier is gold, not silver" in done.stderr
     assert "2 of 5 examples" in done.stderr
