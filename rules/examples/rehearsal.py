@@ -21,8 +21,9 @@ from models.decisions import (
 )
 from models.money import MINOR_DIGITS
 from rules.admission import Refusal
-from rules.eras import Era, EraRecord
-from rules.examples.timeline import CUSTOMER, Moment, timeline
+from rules.eras import Era, EraRecord, compiled
+from rules.examples.sending import CUSTOMER, cuts_of
+from rules.examples.timeline import Moment, timeline
 from rules.reduce import Reducer
 from rules.tiers.tiering import visible_warning
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from models.customer import CustomerState
-    from models.events import RfmCutsActivated
     from rules.book import Book
     from rules.examples.stories import Change, Expect, ExpectWarning, Story
 
@@ -45,20 +45,20 @@ class Failure(NamedTuple):
 class Rehearsal:
     """Plays one story; afterwards `failures` has what did not come true."""
 
-    def __init__(self, text: str, cuts: RfmCutsActivated | None = None) -> None:
-        record = EraRecord(0, None, "rulebook.activated", "example", book=text, cuts=cuts)
-        era = Era(record)
-        assert era.book is not None
-        self.book: Book = era.book
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.book = compiled(text)
         self.failures: list[Failure] = []
         self.reached: set[str] = set()
         self.said: list[AnyDecision] = []
         self._reducer = Reducer("example")
-        self._reducer.eras = [era]
         self._state: CustomerState | None = None
 
     def play(self, story: Story) -> None:
         """Play a story from its beginning."""
+        cuts = cuts_of(story, self.book.currency)
+        record = EraRecord(0, None, "rulebook.activated", "example", book=self._text, cuts=cuts)
+        self._reducer.eras = [Era(record)]
         moments = timeline(story, self.book.zone, self.book.currency)
         self._reducer.first_tick = moments[0].at
         for moment in moments:

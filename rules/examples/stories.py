@@ -24,6 +24,7 @@ _FIRST, _LAST = Calendar.date(1), Calendar.date(INSTANT_MAX_S // DAY_S - 1)
 
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 Amount: TypeAlias = Annotated[Decimal, Field(ge=0, le=10**12)]
+Four: TypeAlias = tuple[Decimal, Decimal, Decimal, Decimal]
 Day: TypeAlias = Annotated[date, Field(ge=_FIRST, le=_LAST)]
 Change: TypeAlias = tuple[Text | None, Text | None]  # from, to; null: unknown or not yet
 
@@ -210,10 +211,23 @@ class Step(_Model):
         return self
 
 
+class CutsStep(_Model):
+    """RFM cuts: four each, rising, between the five grades; `monetary` in whole units of money."""
+
+    recency: Four
+    frequency: Four
+    monetary: Four
+
+
 class Story(_Model):
-    """An example: its name, and its steps in the order of time."""
+    """An example: its name, and its steps in the order of time.
+
+    `cuts` are in force from its beginning. Without any, RFM grades and segments are unknown, as
+    they are until the first cuts are activated.
+    """
 
     name: Annotated[str, Field(min_length=1)]
+    cuts: CutsStep | None = None
     story: Annotated[tuple[Step, ...], Field(min_length=1, max_length=STEPS_MAX)]
 
     @model_validator(mode="after")
@@ -226,5 +240,5 @@ class Story(_Model):
 
 STEP_MODELS = (
     *(LineStep, PurchaseStep, RefundStep, ComplaintStep, FeedbackStep, ActivityStep),
-    *(OverrideStep, HoldStep, ScoreStep, Expect, ExpectWarning),
+    *(OverrideStep, HoldStep, ScoreStep, CutsStep, Expect, ExpectWarning),
 )

@@ -34,9 +34,9 @@ def refuse_impossible(rulebook: Rulebook, document: Document) -> None:
     """
     zone, hint = calendar(rulebook.zone), "write what a producer could send"
     findings = [
-        document.finding(("examples", index, "story", line), f"ingress refuses this: {why}", hint)
+        document.finding(("examples", index, *place), f"ingress refuses this: {why}", hint)
         for index, example in enumerate(rulebook.examples)
-        for line, why in refused(example, zone, rulebook.currency)
+        for place, why in refused(example, zone, rulebook.currency)
     ]
     if findings:
         raise refusal(findings)

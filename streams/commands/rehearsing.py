@@ -33,6 +33,8 @@ def rehearse(file: BookFile) -> None:
         reached |= rehearsal.reached
     for thing in sorted(unreached(book, reached)):
         out.print(f"no example reaches {thing}")
+    if book.source.rfm and all(story.cuts is None for story in examples):
+        out.print("no example has `cuts:`, and without them RFM segments are unknown")
     if failed:
         raise CommandFailed(
             f"{failed} of {len(examples)} examples of {file} did not come true. Correct the rules, "

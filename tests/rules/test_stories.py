@@ -184,6 +184,19 @@ def test_a_dimension_a_policy_and_an_action_may_have_one_name() -> None:
     ]
 
 
+def test_rfm_is_rehearsed_with_the_cuts_of_an_example() -> None:
+    cuts = {"recency": [9, 30, 90, 365], "frequency": [1, 2, 3, 4], "monetary": [10, 20, 30, 49.99]}
+    book = BOOK | {"rfm": True}
+    story = [PURCHASED | {"expect": {"segment": {"rfm": "champions"}}}]
+    rehearsal = Rehearsal(json.dumps(book))
+    rehearsal.play(Story.model_validate({"name": "x", "cuts": cuts, "story": story}))
+    assert rehearsal.failures == []
+    assert failures(book, *story) == ["x, on 2026-01-25: rfm is nothing, not (champions)"]
+    example = {"name": "x", "cuts": cuts | {"recency": [9, 8, 7, 6]}, "story": story}
+    with pytest.raises(BadRulebook, match=r"shop.yaml:1: .*recency: does not rise"):
+        refuse_impossible(*read(json.dumps(book | {"examples": [example]}), "shop.yaml"))
+
+
 def test_what_does_not_come_true_is_of_its_step() -> None:
     story = [PURCHASED, PURCHASED | {"expect": {"band": "high"}}, {"at": "2026-02-01"}]
     rehearsal = Rehearsal(json.dumps(ACTING))
