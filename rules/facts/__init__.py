@@ -32,18 +32,9 @@ __all__ = [
     "LIST_ATTRIBUTES",
     "NUMBER_ATTRIBUTES",
     "PERSONAL",
-    "PLANNED",
     "TEXT_ATTRIBUTES",
     "VOCABULARY",
     "attributes",
     "lookup",
     "trade",
 ]
-
-# Names that the language will have; a rulebook that uses one is refused with that message.
-PLANNED = frozenset(
-    (
-        *("local", "domestic", "lookup", "rfm", "churn.risk", "expected_purchases"),
-        *("value_forecast", "tier", "lifecycle", "group", "entered", "left", "happened"),
-    )
-)

@@ -22,6 +22,7 @@ MONEY_ATTRIBUTES = ("annual_revenue", "income")
 LIST_ATTRIBUTES = ("business_scope", "interests", "requirements")
 DATE_ATTRIBUTES = ("birth_date", "hired_on", "joined_at")
 CUSTOM = "custom."
+_OWN = f"profile.{CUSTOM}<name>"
 
 RANK_MAX = 10
 POINTS_MAX = 100
@@ -41,6 +42,32 @@ class Argument:
     kind: Kind
     required: bool = False
     choices: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """What it may be, in words."""
+        match self.kind:
+            case "days":
+                return f"1 to {RETENTION_DAYS} days"
+            case "whole":
+                return f"1 to {RANK_MAX}"
+            case "points":
+                return f"0 to {POINTS_MAX}"
+            case "choice":
+                return ", ".join(self.choices)
+            case "choices":
+                return f"{', '.join(self.choices)}; one or several"
+            case "text":
+                return "a text"
+            case "texts":
+                return "one or several texts"
+            case "list":
+                return ", ".join(f"profile.{name}" for name in LIST_ATTRIBUTES)
+            case "date":
+                dates = (f"profile.{name}" for name in DATE_ATTRIBUTES)
+                return ", ".join((*dates, _OWN))
+            case "custom":
+                return _OWN
 
     def refusal(self, name: str, value: object) -> tuple[str, str] | None:
         """Return what is wrong with a value, and a hint; None: nothing."""
@@ -75,8 +102,8 @@ class Argument:
                 lists = [f"profile.{name}" for name in LIST_ATTRIBUTES]
                 return f"{value} is not a list of the profile", nearest(value, lists)
             case "date" if not (attribute in DATE_ATTRIBUTES or attribute.startswith(CUSTOM)):
-                dates = [*(f"profile.{name}" for name in DATE_ATTRIBUTES), "profile.custom.<name>"]
+                dates = [*(f"profile.{name}" for name in DATE_ATTRIBUTES), _OWN]
                 return f"{value} is not a date of the profile", nearest(value, dates)
             case "custom" if not attribute.startswith(CUSTOM):
-                return f"{value} is not an attribute of one's own", "write profile.custom.<name>"
+                return f"{value} is not an attribute of one's own", f"write {_OWN}"
         return None

@@ -16,6 +16,17 @@ from rules.language.tree import Fact, dimension_of
 
 Kind = Literal["single", "many", "open"]
 
+RESULTS: Mapping[str, str] = {
+    "tier": "Her tier; not in what tiers are found by.",
+    "tier.matched": "All tiers whose `qualify` holds: has(tier.matched, 'gold').",
+    "churn.band": "Her churn band: low, medium or high; unknown with too little history.",
+    "lifecycle": "Her stage of `lifecycle:`, from prospect to churned.",
+    "rfm.segment": "Her RFM segment, with `rfm: true`; unknown without cuts in force.",
+    "segment.<dimension>": "Her category of a dimension; of many: has(segment.d, 'a_name').",
+    "group.<name>": "Whether she is in a group; it stands alone: group.g, or not group.g.",
+}
+"""What rules call the results of a rulebook, and what each is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

@@ -8,15 +8,15 @@ from getpass import getuser
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from models.calendar import rfc3339
-from rules import facts
 from rules.book import Book
 from rules.compiler.compile import compile_book
 from rules.examples.coverage import coverage
-from rules.facts.vocabulary import FactSpec
 from rules.language.include import standalone
+from rules.language.nameable import nameable
 from streams.clock import SystemClock, random_name
 from streams.commands import changing, previewing, rehearsing
 from streams.commands.books import BookFile, read_book, summary
@@ -68,11 +68,17 @@ app.command()(changing.history)
 
 @app.command("facts")
 def list_facts() -> None:
-    """List the facts that rules may name, with their arguments and units."""
+    """List all that rules may name, with units and what their arguments may be."""
     table = Table("fact", "unit", "may be unknown", "about")
-    for fact in (*facts.VOCABULARY.values(), *facts.attributes()):
-        table.add_row(_signature(fact), fact.unit.value, "yes" if fact.unknown else "", fact.about)
+    for each in nameable():
+        unit = "" if each.unit is None else each.unit.value
+        table.add_row(escape(each.written), unit, "yes" if each.unknown else "", escape(each.about))
     out.print(table)
+    arguments = Table("argument", "may be", "of")
+    for name, meanings in _arguments().items():
+        for said, facts in meanings.items():
+            arguments.add_row(name, escape(said), ", ".join(facts) if len(meanings) > 1 else "")
+    out.print(arguments)
 
 
 @app.command("coverage")
@@ -130,8 +136,12 @@ def activation(text: str, book: Book, *, by: str, reason: str | None = None) -> 
     return json.dumps(event if reason is None else event | {"reason": reason}).encode()
 
 
-def _signature(fact: FactSpec) -> str:
-    arguments = ", ".join(
-        name if each.required else f"{name}=…" for name, each in fact.arguments.items()
-    )
-    return f"{fact.name}({arguments})" if arguments else fact.name
+def _arguments() -> dict[str, dict[str, list[str]]]:
+    """Return, by an argument's name and what it may be, the facts that take it so."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for each in nameable():
+        for name, argument in each.arguments.items():
+            said = f"{argument.said}; needed" if argument.required else argument.said
+            facts = found.setdefault(name, {}).setdefault(said, [])
+            facts += [] if each.name in facts else [each.name]
+    return dict(sorted(found.items()))

@@ -14,7 +14,7 @@ from models.calendar import DAY_S
 from models.customer import CustomerState, Facts
 from models.events import Complaint, CustomerEvent, Engagement, Feedback, Profile, Purchase, Refund
 from models.fold import COMPLAINTS_MAX, FEEDBACK_MAX, fold
-from rules.facts import PLANNED, VOCABULARY, lookup
+from rules.facts import VOCABULARY, lookup
 from rules.facts.vocabulary import Unit
 from tests.rules.histories import NOW, TODAY, ZONE, events
 
@@ -215,4 +215,3 @@ def test_every_fact_is_documented_and_knows_what_no_data_means(name: str) -> Non
     given = {key: required[key] for key, argument in spec.arguments.items() if argument.required}
     assert spec.read(Facts(), ZONE, TODAY, **given) == (None if spec.unknown else 0)
     assert (spec.source is None) == (spec.motion == "still")
-    assert name not in PLANNED

@@ -93,6 +93,7 @@ def test_every_fact_is_listed_with_its_unit(runner: CliRunner) -> None:
     assert "money" in shown.output
     assert "profile.income" in shown.output
     assert "score.<name>" in shown.output
+    assert "month, quarter, half, year, last_month" in shown.output
 
 
 def test_a_rulebook_is_checked_with_what_the_lint_advises_against(tmp_path: Path) -> None:
