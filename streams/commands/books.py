@@ -30,14 +30,24 @@ def text_of(file: Path) -> str:
 
 
 def read_book(file: Path) -> tuple[str, Book]:
-    """Return a rulebook's text, and the rulebook checked, its examples too, and compiled.
+    """Return a rulebook's text, and the rulebook checked and compiled.
 
     Raises:
         BadRulebook: it is refused; the message has every finding with its line and a hint.
         CommandFailed: it cannot be read.
     """
     text = text_of(file)
-    book = compile_book(text, str(file))
+    return text, compile_book(text, str(file))
+
+
+def proofread(file: Path) -> tuple[str, Book]:
+    """Return what `read_book` does of a rulebook whose examples tell what can happen.
+
+    Raises:
+        BadRulebook: as `read_book`; or ingress would refuse what an example tells.
+        CommandFailed: it cannot be read.
+    """
+    text, book = read_book(file)
     refuse_impossible(*read(text, str(file)))
     return text, book
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rules.examples.rehearsal import Rehearsal, unreached
 from rules.language.rulebook import read
-from streams.commands.books import BookFile, read_book
+from streams.commands.books import BookFile, proofread
 from streams.commands.common import CommandFailed, err, out
 
 
@@ -14,7 +14,7 @@ def rehearse(file: BookFile) -> None:
     What did not come true is said with the line of its step. What no example reaches is said
     too: nobody has looked yet at what the rulebook does there.
     """
-    text, book = read_book(file)
+    text, book = proofread(file)
     _, document = read(text, str(file))
     examples = book.source.examples
     if not examples:

@@ -19,7 +19,7 @@ from rules.language.include import standalone
 from rules.language.nameable import nameable
 from streams.clock import SystemClock, random_name
 from streams.commands import changing, previewing, rehearsing
-from streams.commands.books import BookFile, read_book, summary
+from streams.commands.books import BookFile, proofread, summary
 from streams.commands.changing import has_places
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
 from streams.jobs.in_force import activated_as, in_force
@@ -32,7 +32,7 @@ app = typer.Typer(no_args_is_help=True, help="Rulebooks: what conclusions are dr
 @app.command()
 def check(file: BookFile) -> None:
     """Check a rulebook; every finding has its line and a hint."""
-    text, book = read_book(file)
+    text, book = proofread(file)
     standalone(text, str(file))  # what would be activated must read the same
     for warning in book.warnings:
         err.print(f"warning: {warning}", style="yellow", markup=False)
@@ -56,7 +56,7 @@ def activate(
     It has to say what takes the place of a tier or category of the one before. A name and version
     mean one text for ever; going back to an earlier one is activating that one again.
     """
-    text, book = read_book(file)
+    text, book = proofread(file)
     if run(_activate(text, book, reason)):
         out.print(f"{book.name} {book.version} is on its way into force: {summary(book)}")
     else:

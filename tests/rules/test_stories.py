@@ -19,7 +19,7 @@ from rules.examples.stories import Story
 from rules.examples.timeline import Moment, timeline
 from rules.language.check_examples import refuse_impossible
 from rules.language.rulebook import read
-from streams.commands.books import read_book
+from streams.commands.books import proofread
 from tests.rules.strategies import ZONE
 
 BOOK: dict[str, Any] = {
@@ -210,7 +210,7 @@ def test_a_book_file_is_refused_with_what_cannot_happen(tmp_path: Path) -> None:
         json.dumps({**BOOK, "examples": [{"name": "x", "story": story}]})
     )
     with pytest.raises(BadRulebook, match="not on the csat scale"):
-        read_book(tmp_path / "shop.yaml")
+        proofread(tmp_path / "shop.yaml")
 
 
 @pytest.mark.parametrize(
