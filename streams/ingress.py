@@ -5,9 +5,10 @@ partition is delivered and confirmed as a whole before its position is committed
 repeated after a crash starts at or before the first unconfirmed record, and the customers worker
 drops what it has seen by comparing offsets: exactly, with one number a source partition.
 
-What cannot be accepted goes to `<topic>.dlq`, its bytes untouched, with the reason in headers. When
-too much of the recent input is refused, the worker halts instead: then it is not single records
-that are wrong but something about all of them, and diverting a stream is worse than stopping it.
+What cannot be accepted goes to `<topic>.dlq`, its bytes untouched, with the reason in headers; only
+what is above 2 MB there, since its producer compressed it, is shortened. When too much of the
+recent input is refused, the worker halts instead: then it is not single records that are wrong but
+something about all of them, and diverting a stream is worse than stopping it.
 """
 
 from __future__ import annotations
@@ -235,7 +236,7 @@ class Ingress:
         if batch.letters:
             at = self._clock.now()
             letters = [
-                outputs.dead_letter(source.topic, partition, *letter, at)
+                outputs.fitting(outputs.dead_letter(source.topic, partition, *letter, at))
                 for letter in batch.letters
             ]
             appends.append(Append(source.dead_letters, 0, letters))

@@ -20,6 +20,7 @@ from streams.log.port import Entry, Record
 from streams.topics import (
     ACTION_REQUESTED,
     CHURN_RISK,
+    LETTER_BYTES_MAX,
     OUTPUTS,
     SEGMENT_CHANGED,
     TIER_CHANGED,
@@ -27,12 +28,15 @@ from streams.topics import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from models.errors import Reason
 
 _MESSAGE_MAX = 400
 _BODY_MAX = 64_000
 _TRACE_MAX = 64
-_OWN = "dlq."
+_OWN = 6  # headers that a dead letter has of its own, behind the record's
+_FRAME_BYTES = 100  # a record's lengths and its batch's head, and more than a header's lengths
 TRACE_HEADER = "traceparent"
 DEAD_OFFSET = "dlq.offset"
 _CONSTANT = {
@@ -122,22 +126,39 @@ def dead_letter(
     return Entry(record.key, record.value, tuple(headers))
 
 
-def shortened(letter: Entry) -> Entry:
-    """Return a dead letter that every topic takes: of a large value, the first 64 kB.
+def fitting(letter: Entry) -> Entry:
+    """Return a dead letter as it is, or shortened where its topic might not take it.
 
-    The whole value's length and hash stand in headers beside it. Of as many headers, those that
-    say why it is here are left, and how many bytes the others took.
+    Topics bound what producers have compressed; of that a record can be many times as large.
     """
-    own = tuple(header for header in letter.headers if header[0].startswith(_OWN))
-    foreign = sum(len(n) + len(v or b"") for n, v in letter.headers if not n.startswith(_OWN))
-    if foreign > _BODY_MAX:
-        letter = letter._replace(headers=(*own, ("dlq.headers", str(foreign).encode())))
-    value = letter.value
-    if value is None or len(value) <= _BODY_MAX:
-        return letter
-    headers = (
-        *letter.headers,
-        ("dlq.length", str(len(value)).encode()),
-        ("dlq.sha256", sha256(value).hexdigest().encode()),
-    )
-    return Entry(letter.key, value[:_BODY_MAX], headers)
+    size = len(letter.key or b"") + len(letter.value or b"") + _size(letter.headers) + _FRAME_BYTES
+    return letter if size <= LETTER_BYTES_MAX else shortened(letter)
+
+
+def shortened(letter: Entry) -> Entry:
+    """Return a dead letter that every topic takes: of a large key or value, the first 64 kB.
+
+    The whole value's length and hash stand in headers beside it, and a large key's length. Of as
+    many headers, those that say why it is here are left, and how many bytes the others took.
+    """
+    key, value, headers = letter
+    foreign = headers[:-_OWN]
+    if _size(foreign) > _BODY_MAX:
+        count = sum(len(name.encode()) + len(content or b"") for name, content in foreign)
+        headers = (*headers[-_OWN:], ("dlq.headers", str(count).encode()))
+    if key is not None and len(key) > _BODY_MAX:
+        headers = (*headers, ("dlq.key-length", str(len(key)).encode()))
+        key = key[:_BODY_MAX]
+    if value is not None and len(value) > _BODY_MAX:
+        headers = (
+            *headers,
+            ("dlq.length", str(len(value)).encode()),
+            ("dlq.sha256", sha256(value).hexdigest().encode()),
+        )
+        value = value[:_BODY_MAX]
+    return Entry(key, value, headers)
+
+
+def _size(headers: Sequence[tuple[str, bytes]]) -> int:
+    """Return more bytes than headers take in a record."""
+    return sum(len(n.encode()) + len(v or b"") + _FRAME_BYTES for n, v in headers)

@@ -48,6 +48,7 @@ DEAD_LETTER_SUFFIX = ".dlq"
 _DAY_MS = 86_400_000
 _UNLIMITED = "-1"
 _MESSAGE_BYTES_MAX = 1_048_588  # Kafka's own default of max.message.bytes
+LETTER_BYTES_MAX = 2 * _MESSAGE_BYTES_MAX  # of a dead letter: a record and why it is there
 _REPLICATION_MAX = 3
 _AT_LEAST = frozenset({"retention.ms", "delete.retention.ms", "max.message.bytes"})
 _AT_MOST = frozenset({"segment.bytes", "min.cleanable.dirty.ratio"})
@@ -114,7 +115,7 @@ class Catalogue:
         """Return everything that must exist."""
         made, days = self.partitions, _DAY_MS
         source = {"cleanup.policy": "delete"}  # compaction takes events away before they are read
-        letters = source | {"max.message.bytes": str(2 * _MESSAGE_BYTES_MAX)}
+        letters = source | {"max.message.bytes": str(LETTER_BYTES_MAX)}
         # A cluster may have a default bound of bytes, which would cut what is kept by days.
         delete = source | {"retention.bytes": _UNLIMITED}
         compact = {

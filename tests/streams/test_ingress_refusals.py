@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import pytest
 
@@ -62,6 +63,28 @@ async def test_what_is_too_large_only_in_canonical_form_is_refused_at_the_door()
     assert letter.value == raw
     assert headers(letter)["dlq.reason"] == b"TOO_LARGE"
     assert b"in the log, above 65,536" in headers(letter)["dlq.message"]
+
+
+async def test_what_only_its_producer_compressed_is_set_aside_shortened() -> None:
+    """Its topic took it since it bounds what is compressed; a dead letter is not."""
+    rig = Rig()
+    value = json.dumps(purchase(1, coupon="x" * 3_000_000)).encode()
+    batch = [
+        *records([value]),
+        *(each._replace(key=b"k" * 3_000_000) for each in records([b"x"], start=1)),
+        *records([b"y"], start=2, headers=(("z", b"z" * 3_000_000),)),
+        *records([purchase(3)], start=3),
+    ]
+    await rig.ingress.handle(PURCHASES, 0, batch)
+    cut, keyed, headed = await rig.held(f"{PURCHASES}.dlq")
+    assert (cut.key, cut.value) == (b"any", value[:64_000])
+    assert headers(cut)["dlq.length"] == str(len(value)).encode()
+    assert headers(cut)["dlq.sha256"] == sha256(value).hexdigest().encode()
+    assert (keyed.key, keyed.value) == (b"k" * 64_000, b"x")
+    assert headers(keyed)["dlq.key-length"] == b"3000000"
+    assert headed.value == b"y"
+    assert headers(headed)["dlq.headers"] == b"3000001"
+    assert len(await rig.logged()) == 1
 
 
 async def test_what_is_handed_in_again_through_an_outage_counts_once() -> None:

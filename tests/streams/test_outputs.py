@@ -92,3 +92,17 @@ def test_of_endless_headers_a_dead_letter_keeps_those_that_say_why() -> None:
     assert kept["dlq.reason"] == b"BAD_SCHEMA"
     assert kept["dlq.headers"] == b"1000003"
     assert not {"x", "y"} & kept.keys()
+
+
+def test_headers_that_only_look_like_a_dead_letters_own_are_no_way_around() -> None:
+    odd = Record(7, 1_730_000_000, b"anna", b"{}", (("dlq.x", b"0" * 1_000_000),))
+    letter = outputs.dead_letter("t", 0, odd, Reason.BAD_SCHEMA, "why", 1_730_000_000)
+    assert "dlq.x" not in dict(outputs.shortened(letter).headers)
+
+
+def test_what_a_topic_of_dead_letters_takes_is_left_as_it_is() -> None:
+    value = b"x" * 1_048_588
+    letter = outputs.dead_letter("t", 0, BAD._replace(value=value), Reason.TOO_LARGE, "", 5)
+    assert outputs.fitting(letter) == letter
+    letter = letter._replace(value=2 * value)
+    assert outputs.fitting(letter) == outputs.shortened(letter)
