@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +16,7 @@ import msgspec
 from models import events
 from models.calendar import rfc3339
 from models.customer import CustomerState, pack, unpack
-from models.decisions import AnyDecision, TierChanged
+from models.decisions import AnyDecision
 from models.errors import BadRulebook, Reason
 from models.events import CustomerEvent, CustomerMoved, EraChange, Tick
 from rules.admission import Refusal
@@ -25,16 +24,14 @@ from rules.eras import ERAS_MAX, EngineTooOld, Era, begins, succeed
 from rules.merger import onward
 from rules.reduce import Reducer
 from rules.timers import look_at
-from streams import outputs
 from streams.errors import Halt
-from streams.ledger import Ledger
+from streams.ledger import DIGEST_MOD, Ledger, state_digest
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry, Record
-from streams.marks import MARK_HEADER, BadMark, Marks
+from streams.marks import BadMark, Marks
+from streams.outbox import Outbox
 from streams.store import keys
-from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CURRENT
 
-_DIGEST_MOD = 1 << 128
 _CUSTOMER_BYTES_MAX = 512
 EVENT_BYTES_MAX = 65_536  # with the bounds of a state, it keeps every write below the log's limit
 
@@ -92,11 +89,8 @@ class _Run:
         self.loaded = loaded
         self.packed: dict[bytes, bytes] = {}
         self.dues: dict[bytes, int | None] = {}
-        self.decisions: list[AnyDecision] = []
-        self.published: dict[str, list[Entry]] = {}
-        self.sent: dict[int, list[Entry]] = {}
-        self.reasons: list[Reason] = []
-        self.said = int(batch.ledger.position.outputs, 16)
+        source, said = f"urn:tierstream:{batch.app}".encode(), batch.ledger.position.outputs
+        self.out = Outbox(source, batch.partition, batch.partitions, int(said, 16))
         self.fired = 0
         self.taken = 0
         self.now = batch.ledger.position.now
@@ -108,7 +102,6 @@ class _Run:
         self.reducer = Reducer(batch.app)
         self.reducer.eras = self.eras
         self.reducer.first_tick = self.first_tick
-        self.source = f"urn:tierstream:{batch.app}".encode()
 
     def all(self) -> None:
         """Look at the quiet customers, then run the records in order."""
@@ -126,7 +119,7 @@ class _Run:
             except Exception as error:  # noqa: BLE001  # whatever it is, it would come again
                 # Nothing of it was kept: the customer's state is still the packed one.
                 message = f"{type(error).__name__} while concluding this event: {error}"
-                self._set_aside(record, Refusal(Reason.RULE_FAILED, message))
+                self.out.set_aside(record, Refusal(Reason.RULE_FAILED, message))
             self.taken += 1
 
     def _look_at(self, customer: bytes, now: int) -> None:
@@ -151,7 +144,7 @@ class _Run:
         if state.due != due or state.era != era:
             self.packed[customer] = pack(state)
             self.fired += 1
-            self._publish(decisions, None)
+            self.out.publish(decisions, None)
 
     def _record(self, record: Record) -> bool:
         """Take one record; False where it has to wait until older eras are done with."""
@@ -160,7 +153,7 @@ class _Run:
                 return True
             event = events.decode(record.value or b"")
         except (BadMark, msgspec.DecodeError) as error:
-            self._set_aside(record, Refusal(Reason.BAD_SCHEMA, str(error)))
+            self.out.set_aside(record, Refusal(Reason.BAD_SCHEMA, str(error)))
             return True
         if isinstance(event, Tick):
             self._tick(event.t, record.timestamp)
@@ -175,42 +168,35 @@ class _Run:
         customer = _name(key)
         if not key or not customer:
             message = f"a record's key is its customer: UTF-8, at most {_CUSTOMER_BYTES_MAX} bytes"
-            self._set_aside(record, Refusal(Reason.NO_CUSTOMER, message))
+            self.out.set_aside(record, Refusal(Reason.NO_CUSTOMER, message))
             return
         if len(record.value or b"") > EVENT_BYTES_MAX and not isinstance(event, CustomerMoved):
             refusal = Refusal(Reason.TOO_LARGE, f"an event has at most {EVENT_BYTES_MAX} bytes")
-            self._set_aside(record, refusal)
+            self.out.set_aside(record, refusal)
             return
         state = self._state(key)
         if state is None and partition_for(key, self.batch.partitions) != self.batch.partition:
             message = "the key's murmur2 partition is another one; check the producer's partitioner"
-            self._set_aside(record, Refusal(Reason.WRONG_PARTITION, message))
+            self.out.set_aside(record, Refusal(Reason.WRONG_PARTITION, message))
             return
         if state is not None and state.moved_to is not None:
             sent = onward(customer, state, event, record.value or b"")
             if sent is not None:
-                self._send(state.moved_to, sent, record)
+                self.out.send(state.moved_to, sent, record)
                 return
         outcome = self.reducer.reduce(customer, state, event, record.timestamp, self.now)
         if outcome is None:
             return
         if isinstance(outcome, Refusal):
-            self._set_aside(record, outcome)
+            self.out.set_aside(record, outcome)
             return
         packed = pack(outcome.state)
         if outcome.decisions:
-            self._publish(outcome.decisions, record)
+            self.out.publish(outcome.decisions, record)
         self.packed[key] = packed
         self.dues[key] = look_at(key, outcome.state.due)
         if outcome.moved is not None and outcome.state.moved_to is not None:
-            self._send(outcome.state.moved_to, events.encode(outcome.moved), record)
-
-    def _send(self, to: str, value: bytes, record: Record) -> None:
-        """Write a record about another customer into the log, without this partition's marks."""
-        key = to.encode()
-        headers = tuple(header for header in record.headers if header[0] != MARK_HEADER)
-        partition = partition_for(key, self.batch.partitions)
-        self.sent.setdefault(partition, []).append(Entry(key, value, headers))
+            self.out.send(outcome.state.moved_to, events.encode(outcome.moved), record)
 
     def _tick(self, t: int, appended_at: int) -> None:
         now = min(t, appended_at)
@@ -227,7 +213,7 @@ class _Run:
         try:
             era = Era(succeed(before, change, self.now))  # type: ignore[arg-type]  # closed union
         except BadRulebook as error:
-            self._set_aside(record, Refusal(Reason.REFUSED, str(error)))
+            self.out.set_aside(record, Refusal(Reason.REFUSED, str(error)))
             return True
         except EngineTooOld as error:
             raise Halt(str(error)) from error
@@ -243,28 +229,6 @@ class _Run:
     def _state(self, customer: bytes) -> CustomerState | None:
         packed = self.packed.get(customer) or self.loaded.get(customer)
         return unpack(packed) if packed else None
-
-    def _publish(self, decisions: Sequence[AnyDecision], record: Record | None) -> None:
-        trace = None if record is None else outputs.trace_of(record)
-        entries: list[tuple[str, Entry]] = []
-        for decision in decisions:
-            topic = outputs.topic_of(decision)
-            entries.append((topic, outputs.output(topic, self.source, decision, trace)))
-            if isinstance(decision, TierChanged):
-                entries.append((TIER_CURRENT, outputs.current(decision)))
-        for topic, entry in entries:  # all or, where one cannot be written, none
-            self.published.setdefault(topic, []).append(entry)
-        self.decisions += decisions
-        self.said = (self.said + sum(int(each.id, 16) for each in decisions)) % _DIGEST_MOD
-
-    def _set_aside(self, record: Record, refusal: Refusal) -> None:
-        # At the record's own time, so that the dead letter of a replay is the same.
-        letter = outputs.dead_letter(
-            LOG, self.batch.partition, record, refusal.reason, refusal.message, record.timestamp
-        )
-        letters = self.published.setdefault(LOG + DEAD_LETTER_SUFFIX, [])
-        letters.append(outputs.shortened(letter))
-        self.reasons.append(refusal.reason)
 
     def result(self) -> Result:
         """Return what to write, states first, the position last."""
@@ -288,8 +252,8 @@ class _Run:
             now=self.now,
             first_tick=self.first_tick,
             settled=False,
-            states=f"{digest % _DIGEST_MOD:032x}",
-            outputs=f"{self.said:032x}",
+            states=f"{digest % DIGEST_MOD:032x}",
+            outputs=f"{self.out.said:032x}",
             partitions=batch.partitions,
         )
         ledger = Ledger(position, self.marks.after(), tuple(self.eras), tuple(self.slots))
@@ -297,12 +261,12 @@ class _Run:
             ledger,
             fields,
             self.dues,
-            self.decisions,
-            self.published,
-            self.reasons,
+            self.out.decisions,
+            self.out.published,
+            self.out.reasons,
             self.fired,
             self.taken,
-            self.sent,
+            self.out.sent,
         )
 
 
@@ -312,8 +276,3 @@ def _name(key: bytes | None) -> str | None:
         return key.decode() if key and len(key) <= _CUSTOMER_BYTES_MAX else None
     except UnicodeDecodeError:
         return None
-
-
-def state_digest(customer: bytes, packed: bytes) -> int:
-    """Return a customer's part in the order-free digest of all states."""
-    return int.from_bytes(blake2b(customer + b"\0" + packed, digest_size=16).digest(), "big")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 
 from rules.eras import Era
+
+DIGEST_MOD = 1 << 128
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,3 +86,8 @@ class Ledger:
         return (
             bool(self.eras) and position.now is not None and position.seated != self.eras[-1].number
         )
+
+
+def state_digest(customer: bytes, packed: bytes) -> int:
+    """Return a customer's part in the order-free digest of all states."""
+    return int.from_bytes(blake2b(customer + b"\0" + packed, digest_size=16).digest(), "big")

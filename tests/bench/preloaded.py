@@ -16,8 +16,7 @@ import msgspec
 
 from models.calendar import DAY_S
 from rules import catalog
-from streams.batch import state_digest
-from streams.ledger import Ledger
+from streams.ledger import Ledger, state_digest
 from streams.log.port import Append, Entry, Log
 from streams.log.producer import Producer
 from streams.store import keys

@@ -2,8 +2,8 @@
 
 from itertools import count
 
-from streams.batch import state_digest
 from streams.clock import ManualClock
+from streams.ledger import state_digest
 from streams.log.memory import MemoryLog
 from streams.log.producer import MemoryProducer
 from streams.protocol import Pace, PartitionSettings

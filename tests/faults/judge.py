@@ -17,9 +17,8 @@ from redis import Redis
 from models.decisions import TierChanged, encode
 from rules.timers import look_at
 from streams import outputs
-from streams.batch import state_digest
 from streams.commands.common import Reach
-from streams.ledger import Position
+from streams.ledger import Position, state_digest
 from streams.log.feed import kafka_feed
 from streams.log.port import Entry, Record
 from streams.marks import MARK_HEADER

@@ -11,9 +11,8 @@ import msgspec
 
 from models.decisions import AnyDecision, encode
 from rules.timers import look_at
-from streams.batch import state_digest
 from streams.jobs.replay import Replay
-from streams.ledger import Position
+from streams.ledger import Position, state_digest
 from streams.log.port import Record
 from streams.store import keys
 from streams.store.memory import Snapshot

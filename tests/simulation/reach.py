@@ -9,9 +9,9 @@ from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any, TypeAlias
 
-from streams import batch, ingress, partition, protocol, takeover, ticker
+from streams import batch, ingress, outbox, partition, protocol, takeover, ticker
 
-MODULES = (batch, ingress, partition, protocol, takeover, ticker)
+MODULES = (batch, ingress, outbox, partition, protocol, takeover, ticker)
 
 Line: TypeAlias = tuple[str, int]
 Tracer: TypeAlias = Callable[[FrameType, str, Any], Any]

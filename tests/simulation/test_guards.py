@@ -15,6 +15,7 @@ import pytest
 
 from streams import batch, partition, takeover
 from streams.marks import Marks
+from streams.outbox import Outbox
 from streams.partition import Partition
 from streams.store.memory import MemoryStore
 from streams.takeover import TakeOver
@@ -102,7 +103,7 @@ BATCH = {
         [Partition], "_committed", "result.sent.items()", "()"
     ),
     "what is sent on leaves its source marks behind": Guard(
-        [batch._Run], "_send", "if header[0] != MARK_HEADER", "if True"
+        [Outbox], "send", "if header[0] != MARK_HEADER", "if True"
     ),
     "later events follow a merged customer": Guard(
         [batch._Run], "_about_customer", "state is not None and state.moved_to is not None", "False"

@@ -16,10 +16,10 @@ from models.errors import Reason
 from rules.admission import ATTRIBUTE_BYTES_MAX
 from rules.eras import ERAS_MAX
 from rules.reduce import Reducer, Reduction
-from streams.batch import EVENT_BYTES_MAX, Batch, Result, state_digest
+from streams.batch import EVENT_BYTES_MAX, Batch, Result
 from streams.errors import Halt
 from streams.jobs.replay import Replay
-from streams.ledger import START, Ledger
+from streams.ledger import START, Ledger, state_digest
 from streams.log.port import Record
 from streams.marks import MARK_HEADER
 from streams.store import keys
