@@ -28,7 +28,7 @@ from streams.errors import Halt
 from streams.ledger import DIGEST_MOD, Ledger, state_digest
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry, Record
-from streams.marks import BadMark, Marks
+from streams.marks import BadMark, Marks, TooManyPlaces
 from streams.outbox import Outbox
 from streams.store import keys
 
@@ -154,6 +154,9 @@ class _Run:
             event = events.decode(record.value or b"")
         except (BadMark, msgspec.DecodeError) as error:
             self.out.set_aside(record, Refusal(Reason.BAD_SCHEMA, str(error)))
+            return True
+        except TooManyPlaces as error:
+            self.out.set_aside(record, Refusal(Reason.REFUSED, str(error)))
             return True
         if isinstance(event, Tick):
             self._tick(event.t, record.timestamp)

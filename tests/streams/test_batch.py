@@ -163,7 +163,20 @@ def test_of_what_is_too_large_only_the_first_of_what_ingress_sent_twice_is_set_a
 
 
 @pytest.mark.parametrize(
-    "mark", [None, b"", b"x", b"a#1/0:", b"a#1/0:x", b"a#1/0:-1", b"a#1/0:" + b"9" * 20, b"\xff:1"]
+    "mark",
+    [
+        None,
+        b"",
+        b"x",
+        b"a#1/0:",
+        b"a#1/0:x",
+        b"a#1/0:-1",
+        b"a#1/0:" + b"9" * 20,
+        b"\xff#1/0:1",
+        b'"' * 600_000 + b"#1/0:1",
+        b"a" * 600_000 + b"#1/0:1",
+        b"a#1/" + b"0" * 600_000 + b":1",
+    ],
 )
 def test_a_mark_that_is_none_of_ours_is_set_aside(mark: bytes | None) -> None:
     forged = Record(2, NOW, b"anna", purchase(1), ((MARK_HEADER, mark),))  # type: ignore[arg-type]
