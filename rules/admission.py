@@ -5,11 +5,14 @@ What is wrong with an event in itself was refused at the door, by `models.wire`.
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64decode
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from models.calendar import rfc3339
+from models.customer import Facts, pack, unpack
 from models.errors import Reason
 from models.events import (
     Complaint,
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from rules.eras import Era
 
 ATTRIBUTE_BYTES_MAX = 1_024  # of a profile attribute, as JSON: it bounds the size of a state
+STATE_BYTES_MAX = 1_000_000  # of a packed state: what its topic takes
+_CONCLUDED_BYTES_MAX = 131_072  # of a sent one but for its facts: an override, ids, absorbed ids
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -64,8 +69,9 @@ def admit(
         if large:
             message = f"{large[0]} is larger than {ATTRIBUTE_BYTES_MAX} bytes; keep a reference"
             return Refusal(Reason.TOO_LARGE, message)
-    if isinstance(event, CustomerMoved):
-        return event  # it was accepted where it comes from
+    if isinstance(event, CustomerMoved):  # what it is of was accepted where it comes from
+        sent = sent_state(event)
+        return sent if isinstance(sent, Refusal) else event
     if state is not None and state.floor and key <= state.floor:
         return Refusal(
             Reason.TOO_LATE,
@@ -104,3 +110,30 @@ def _without_rate(event: Purchase | Refund, era: Era) -> Refusal:
         f"{day}; send `rates.set` with base {era.currency} and a date of {day} or before, then the "
         f"event again, or send its amounts in {era.currency}",
     )
+
+
+def sent_state(event: CustomerMoved) -> CustomerState | Refusal:
+    """Return what a merged customer brings, unless it is more than a customer can have.
+
+    Only who writes into the log by hand sends such a state. Whatever is kept of it has to fit the
+    survivor's own state, and what is told of her.
+    """
+    inflating = zlib.decompressobj()
+    packed = inflating.decompress(b64decode(event.state), STATE_BYTES_MAX + 1)
+    if len(packed) > STATE_BYTES_MAX:
+        return _too_large(f"more than {STATE_BYTES_MAX:,} bytes")
+    sent = unpack(packed)
+    facts = sent.facts
+    large = [n for n, (_, v) in facts.profile.items() if len(encode(v)) > ATTRIBUTE_BYTES_MAX]
+    if large:
+        return _too_large(f"an attribute larger than {ATTRIBUTE_BYTES_MAX} bytes")
+    names = (*facts.profile, *facts.series, *facts.channels, *facts.categories)
+    if any(len(name) > ATTRIBUTE_BYTES_MAX for name in (*names, facts.currency or "")):
+        return _too_large(f"a name longer than {ATTRIBUTE_BYTES_MAX} characters")
+    if len(pack(msgspec.structs.replace(sent, facts=Facts()))) > _CONCLUDED_BYTES_MAX:
+        return _too_large(f"more than {_CONCLUDED_BYTES_MAX:,} bytes beside her facts")
+    return sent
+
+
+def _too_large(what: str) -> Refusal:
+    return Refusal(Reason.TOO_LARGE, f"the state that was sent holds {what}; no customer has that")

@@ -11,7 +11,7 @@ way cannot be: there the customer with the smallest id of the circle lives on.
 from __future__ import annotations
 
 import zlib
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,12 +22,11 @@ from models.customer import (
     Standing,
     pack,
     remember_all,
-    unpack,
 )
 from models.errors import Reason
 from models.events import CustomerMoved, CustomersMerged, encode
 from models.merging import merge
-from rules.admission import Refusal
+from rules.admission import STATE_BYTES_MAX, Refusal, sent_state
 from rules.eras import LATENESS_DAYS
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from rules.book import Book
 
 ABSORBED_MAX = 64
-_STATE_BYTES_MAX = 700_000  # compressed and in base64, well below what the log takes
+SENT_BYTES_MAX = 700_000  # compressed and in base64, well below what the log takes
 
 
 def depart(
@@ -62,8 +61,9 @@ def depart(
         concluded=Conclusions(tier_since=since, standing=standing),
         absorbed=state.absorbed,
     )
-    packed = b64encode(zlib.compress(pack(bare), 1)).decode()
-    if len(packed) > _STATE_BYTES_MAX:
+    whole = pack(bare)
+    packed = b64encode(zlib.compress(whole, 1)).decode()
+    if len(whole) > STATE_BYTES_MAX or len(packed) > SENT_BYTES_MAX:
         return Refusal(Reason.TOO_LARGE, "this customer's history is too large to be moved")
     return CustomerMoved(
         event_id=event.event_id,
@@ -105,7 +105,8 @@ def arrive(
 
     Her own override wins. Where the other's tier is higher, the laws go on from that.
     """
-    sent = unpack(zlib.decompress(b64decode(event.state)))
+    sent = sent_state(event)
+    assert not isinstance(sent, Refusal), "it was admitted"
     merge(state.facts, sent.facts, zone, today or 0, LATENESS_DAYS)
     remember_all(state, sent)
     state.absorbed = sorted({*state.absorbed, *sent.absorbed, *event.came_by})[-ABSORBED_MAX:]

@@ -19,9 +19,9 @@ from models.customer import CustomerState, pack, unpack
 from models.decisions import AnyDecision
 from models.errors import BadRulebook, Reason
 from models.events import CustomerEvent, CustomerMoved, EraChange, Tick
-from rules.admission import Refusal
+from rules.admission import STATE_BYTES_MAX, Refusal
 from rules.eras import ERAS_MAX, EngineTooOld, Era, begins, succeed
-from rules.merger import onward
+from rules.merger import SENT_BYTES_MAX, onward
 from rules.reduce import Reducer
 from rules.timers import look_at
 from streams.errors import Halt
@@ -173,7 +173,8 @@ class _Run:
             message = f"a record's key is its customer: UTF-8, at most {_CUSTOMER_BYTES_MAX} bytes"
             self.out.set_aside(record, Refusal(Reason.NO_CUSTOMER, message))
             return
-        if len(record.value or b"") > EVENT_BYTES_MAX and not isinstance(event, CustomerMoved):
+        brought = len(event.state) if isinstance(event, CustomerMoved) else 0
+        if len(record.value or b"") - brought > EVENT_BYTES_MAX or brought > SENT_BYTES_MAX:
             refusal = Refusal(Reason.TOO_LARGE, f"an event has at most {EVENT_BYTES_MAX} bytes")
             self.out.set_aside(record, refusal)
             return
@@ -194,6 +195,10 @@ class _Run:
             self.out.set_aside(record, outcome)
             return
         packed = pack(outcome.state)
+        if len(packed) > STATE_BYTES_MAX:
+            message = f"a customer's state has at most {STATE_BYTES_MAX:,} bytes"
+            self.out.set_aside(record, Refusal(Reason.TOO_LARGE, message))
+            return
         if outcome.decisions:
             self.out.publish(outcome.decisions, record)
         self.packed[key] = packed
@@ -220,13 +225,21 @@ class _Run:
             return True
         except EngineTooOld as error:
             raise Halt(str(error)) from error
+        written = msgspec.json.encode(era.record)
+        if len(written) > STATE_BYTES_MAX:
+            message = (
+                f"rulebook, models and rates have at most {STATE_BYTES_MAX:,} bytes together; "
+                "shorten the rulebook, or name fewer currencies"
+            )
+            self.out.set_aside(record, Refusal(Reason.TOO_LARGE, message))
+            return True
         if self.now is None:  # nothing was concluded yet, so nobody needs the eras before
             self.eras.clear()
             self.slots.clear()
         slot = next(slot for slot in range(ERAS_MAX) if slot not in self.slots)
         self.eras.append(era)
         self.slots.append(slot)
-        self.new_eras[keys.era_field(slot)] = msgspec.json.encode(era.record)
+        self.new_eras[keys.era_field(slot)] = written
         return True
 
     def _state(self, customer: bytes) -> CustomerState | None:

@@ -12,7 +12,6 @@ from streams import outputs
 from streams.ledger import DIGEST_MOD
 from streams.log.partitioner import partition_for
 from streams.log.port import Entry, Record
-from streams.marks import MARK_HEADER
 from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CURRENT
 
 
@@ -47,9 +46,12 @@ class Outbox:
         self.said = (self.said + sum(int(each.id, 16) for each in decisions)) % DIGEST_MOD
 
     def send(self, to: str, value: bytes, record: Record) -> None:
-        """Write a record about another customer into the log, without this partition's marks."""
-        key = to.encode()
-        headers = tuple(header for header in record.headers if header[0] != MARK_HEADER)
+        """Write a record about another customer into the log: of its headers, the trace.
+
+        Marks are this partition's, and others could be larger than what a record may be.
+        """
+        key, trace = to.encode(), outputs.trace_of(record)
+        headers = () if trace is None else ((outputs.TRACE_HEADER, trace),)
         partition = partition_for(key, self.partitions)
         self.sent.setdefault(partition, []).append(Entry(key, value, headers))
 

@@ -97,13 +97,19 @@ BATCH = {
         "step.applied_at, len(view.fields), len(view.dues), step.origin",
     ),
     "what is too large is set aside": Guard(
-        [batch._Run], "_about_customer", 'len(record.value or b"") > EVENT_BYTES_MAX', "False"
+        [batch._Run],
+        "_about_customer",
+        'len(record.value or b"") - brought > EVENT_BYTES_MAX',
+        "False",
     ),
     "what is sent to another customer goes out with the states": Guard(
         [Partition], "_committed", "result.sent.items()", "()"
     ),
     "what is sent on leaves its source marks behind": Guard(
-        [Outbox], "send", "if header[0] != MARK_HEADER", "if True"
+        [Outbox],
+        "send",
+        "() if trace is None else ((outputs.TRACE_HEADER, trace),)",
+        "record.headers",
     ),
     "later events follow a merged customer": Guard(
         [batch._Run], "_about_customer", "state is not None and state.moved_to is not None", "False"
