@@ -33,6 +33,7 @@ from streams.outbox import Outbox
 from streams.store import keys
 
 _CUSTOMER_BYTES_MAX = 512
+READ_BYTES_MAX = 4_000_000  # of packed states for the records of a batch: about 50 ms of work
 EVENT_BYTES_MAX = 65_536  # with the bounds of a state, it keeps every write below the log's limit
 
 
@@ -46,7 +47,7 @@ class Result(NamedTuple):
     published: dict[str, list[Entry]]  # they, and dead letters, as records by topic
     reasons: list[Reason]
     fired: int
-    taken: int  # how many of the records were taken; the rest waits for re-seating
+    taken: int  # how many of the records were taken; the rest waits for re-seating, or its turn
     sent: dict[int, list[Entry]]  # to the log, by partition: what is about another customer
 
 
@@ -93,6 +94,7 @@ class _Run:
         self.out = Outbox(source, batch.partition, batch.partitions, int(said, 16))
         self.fired = 0
         self.taken = 0
+        self.read = 0  # bytes of packed states
         self.now = batch.ledger.position.now
         self.first_tick = batch.ledger.position.first_tick
         self.marks = Marks(batch.ledger.marks)
@@ -104,11 +106,15 @@ class _Run:
         self.reducer.first_tick = self.first_tick
 
     def all(self) -> None:
-        """Look at the quiet customers, then run the records in order."""
+        """Look at the quiet customers, then run the records in order.
+
+        Where their states are large, only so many that other partitions' turn comes soon.
+        """
         now = self.now
         if now is not None:
             for customer in self.batch.quiet:
                 self._look_at(customer, now)
+        enough = self.read + READ_BYTES_MAX
         for record in self.batch.records:
             try:
                 if not self._record(record):
@@ -121,6 +127,8 @@ class _Run:
                 message = f"{type(error).__name__} while concluding this event: {error}"
                 self.out.set_aside(record, Refusal(Reason.RULE_FAILED, message))
             self.taken += 1
+            if self.read > enough:
+                break
 
     def _look_at(self, customer: bytes, now: int) -> None:
         state = self._state(customer)
@@ -244,7 +252,10 @@ class _Run:
 
     def _state(self, customer: bytes) -> CustomerState | None:
         packed = self.packed.get(customer) or self.loaded.get(customer)
-        return unpack(packed) if packed else None
+        if not packed:
+            return None
+        self.read += len(packed)
+        return unpack(packed)
 
     def result(self) -> Result:
         """Return what to write, states first, the position last."""

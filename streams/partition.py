@@ -171,10 +171,11 @@ class Partition:
         if before > held.ledger.position.next:
             await self.drop()
             raise Doubt(f"a gap: fetched from {before}, expected {held.ledger.position.next}")
-        waiting = [r for r in records if r.offset >= held.ledger.position.next]
+        waiting, taken = [r for r in records if r.offset >= held.ledger.position.next], 0
         while held.ledger.position.next < after:
-            chunk = waiting[: self._pace.of(self._settings.batch_max)]
-            rest = waiting[len(chunk) :]
+            usual = self._pace.of(self._settings.batch_max)
+            size = min(usual, 2 * taken) or usual  # where states are large, not all are loaded
+            chunk, rest = waiting[:size], waiting[size:]
             taken = await self._batch(held, chunk, rest[0].offset if rest else after)
             waiting = waiting[taken:]
 
@@ -248,13 +249,7 @@ class Partition:
         quiet, exhausted, cursor = await self._quiet(held, len(records))
         settings = self._settings
         batch = Batch(
-            settings.app,
-            self.number,
-            settings.partitions,
-            held.ledger,
-            records,
-            after,
-            quiet,
+            settings.app, self.number, settings.partitions, held.ledger, records, after, quiet
         )
         customers = batch.customers()
         names = [keys.customer_field(customer) for customer in customers]

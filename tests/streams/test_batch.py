@@ -16,6 +16,7 @@ from models.errors import Reason
 from rules.admission import ATTRIBUTE_BYTES_MAX
 from rules.eras import ERAS_MAX
 from rules.reduce import Reducer, Reduction
+from streams import batch
 from streams.batch import EVENT_BYTES_MAX, Batch, Result
 from streams.errors import Halt
 from streams.jobs.replay import Replay
@@ -76,6 +77,21 @@ def test_cuts_change_nothing(seed: int, one: int, other: int) -> None:
         replay.settle()
         ends.append((replay.states, replay.ledger.position.states, replay.ledger.position.outputs))
     assert ends[0] == ends[1]
+
+
+def test_a_batch_ends_early_where_states_are_large_and_the_cut_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records = [record(i + 2, name, purchase(i)) for i, name in enumerate([b"anna", b"ben"] * 10)]
+    ends = []
+    for bound in (batch.READ_BYTES_MAX, 500):
+        monkeypatch.setattr(batch, "READ_BYTES_MAX", bound)
+        replay = Replay("test", 0, 1)
+        cuts = [result.taken for result in replay.take([TICK, BOOK, *records], 22)]
+        ends.append((replay.states, replay.ledger.position, len(cuts)))
+    (*usual, one), (*cut, several) = ends
+    assert usual == cut
+    assert (one, several > 3) == (1, True)
 
 
 def test_states_come_first_and_the_digests_follow() -> None:

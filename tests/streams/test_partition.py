@@ -11,13 +11,14 @@ from models.errors import BadRulebook, Reason
 from models.events import encode
 from rules import eras
 from rules.book import Book
+from streams import batch
 from streams.errors import Doubt, Halt, Unavailable
 from streams.log import memory
 from streams.log.memory import MemoryWriter
 from streams.log.port import Append, Entry
 from streams.log.port import Place as LogPlace
 from streams.store.memory import MemoryStore
-from streams.store.port import Step
+from streams.store.port import Step, View
 from streams.topics import LOG, STATE
 from tests.rules.driving import activation, book
 from tests.streams.place import Place, large, purchase
@@ -198,3 +199,28 @@ async def test_a_rulebook_that_only_an_older_version_took_halts(
     monkeypatch.setattr(eras, "compiled", refused)
     with pytest.raises(Halt, match=r"accepted by another version.*no fact any more.*Go back to"):
         await place.partition().take_over()
+
+
+async def test_where_states_are_large_a_batch_is_cut_and_others_have_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next one loads about as many states as it can use, and all of it is done in the end."""
+    monkeypatch.setattr(batch, "READ_BYTES_MAX", 1_000)
+    place, view, sizes = Place(), MemoryStore.view, list[int]()
+
+    async def viewed(self: MemoryStore, partition: int, fields: Sequence[bytes]) -> View:
+        sizes.append(len(fields))
+        return await view(self, partition, fields)
+
+    customers = [b"c%d" % number for number in range(100)]
+    partition = await place.taken()
+    place.append(*(purchase(n, customer) for n, customer in enumerate(customers)))
+    await place.feed(partition)
+    monkeypatch.setattr(MemoryStore, "view", viewed)
+    place.append(*(purchase(n + 100, customer) for n, customer in enumerate(customers)))
+    await place.feed(partition)
+    assert partition.next == len(await place.records()) == 200
+    assert sizes[0] == 100
+    assert len(sizes) > 5
+    assert max(sizes[1:]) < 30
+    assert place.told.letters == place.told.doubts == []
