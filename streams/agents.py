@@ -24,10 +24,9 @@ from streams.fetched import Place, Ticket
 from streams.log.port import Record
 from streams.metrics import Metrics
 from streams.owner import BACK_OFF_S, Handled, Limits, Owner
+from streams.relations import CANCEL_S
 
 _log = structlog.get_logger(__name__)
-
-_CANCEL_S = 2.0
 
 
 class Running(Protocol):
@@ -134,7 +133,7 @@ class CustomersAgent:
         _, late = await asyncio.wait(tasks[:1], timeout=self._limits.batch_timeout_s)
         for task in late:
             task.cancel()
-        await asyncio.wait(tasks, timeout=_CANCEL_S)
+        await asyncio.wait(tasks, timeout=CANCEL_S)
         await owner.give_back()
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import ssl
 from collections.abc import Iterator
 from enum import StrEnum
@@ -20,15 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import TierstreamError
-
-PREFIX = "TIERSTREAM_"
-HEARTBEATS_PER_SESSION_MIN = 3
-_KAFKA_PORT, _PORT_MAX = 9_092, 65_535
-_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(?::(\d{1,5}))?", re.ASCII)
+from streams.relations import PORT_MAX, PREFIX, broken_relations, variable_of
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 TopicPrefix = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9.-]{0,99})?$")]
-Port = Annotated[int, Field(ge=0, le=_PORT_MAX)]
+Port = Annotated[int, Field(ge=0, le=PORT_MAX)]
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
 
 
@@ -220,81 +215,14 @@ def variables() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, _Group):
-            yield from (_variable(name, inner) for inner in kind.model_fields)
+            yield from (variable_of(name, inner) for inner in kind.model_fields)
         else:
-            yield _variable(name)
-
-
-def broken_relations(settings: Settings) -> Iterator[str]:
-    """Say which values do not go together, and what to do about each pair."""
-    group, batch, kafka = settings.group, settings.batch, settings.kafka
-    if group.heartbeat_interval_s * HEARTBEATS_PER_SESSION_MIN >= group.session_timeout_s:
-        yield (
-            f"{_variable('group', 'heartbeat_interval_s')}={group.heartbeat_interval_s:g} must be "
-            f"below a third of {_variable('group', 'session_timeout_s')}="
-            f"{group.session_timeout_s:g}, so that one lost heartbeat costs nothing: "
-            f"lower it to {group.session_timeout_s / 4:g}"
-        )
-    yield from _in_order(
-        ("batch", "timeout_s", batch.timeout_s),
-        ("batch", "transaction_timeout_s", batch.transaction_timeout_s),
-        "the broker would abort a transaction that is still being written",
-    )
-    yield from _in_order(
-        ("batch", "timeout_s", batch.timeout_s),
-        ("group", "rebalance_timeout_s", group.rebalance_timeout_s),
-        "a rebalance waits for the batch under way",
-    )
-    yield from _in_order(
-        ("batch", "timeout_s", batch.timeout_s),
-        ("worker", "stall_limit_s", settings.worker.stall_limit_s),
-        "one slow batch would end the worker",
-    )
-    yield from _in_order(
-        ("group", "session_timeout_s", group.session_timeout_s),
-        ("kafka", "request_timeout_s", kafka.request_timeout_s),
-        "joining a group takes up to a session",
-    )
-    for broker in kafka.bootstrap.split(","):
-        found = _BROKER.fullmatch(broker.strip())
-        if found is None or not 0 < int(found[2] or _KAFKA_PORT) <= _PORT_MAX:
-            yield (
-                f"{_variable('kafka', 'bootstrap')}={kafka.bootstrap} must be host:port, several "
-                f"comma separated, which {broker!r} is not: correct it, as in broker-1:9092"
-            )
-    yield from _unusable(kafka)
-    if kafka.uses_sasl and (kafka.sasl_username is None or kafka.sasl_password is None):
-        yield (
-            f"{_variable('kafka', 'security_protocol')}={kafka.security_protocol} needs "
-            f"{_variable('kafka', 'sasl_username')} and {_variable('kafka', 'sasl_password')}: "
-            "set both"
-        )
-
-
-def _in_order(
-    lower: tuple[str, str, float], upper: tuple[str, str, float], why: str
-) -> Iterator[str]:
-    if lower[2] >= upper[2]:
-        yield (
-            f"{_variable(*lower[:2])}={lower[2]:g} must be below {_variable(*upper[:2])}="
-            f"{upper[2]:g}, otherwise {why}: lower the first or raise the second"
-        )
-
-
-def _unusable(kafka: Kafka) -> Iterator[str]:
-    try:
-        kafka.ssl_context()
-    except OSError as error:
-        files = {n: getattr(kafka, n) for n in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
-        given = {name: file for name, file in files.items() if file is not None}
-        wrong = {n: file for n, file in given.items() if not os.access(file, os.R_OK)} or given
-        said = ", ".join(f"{_variable('kafka', name)}={file}" for name, file in wrong.items())
-        yield f"{said} cannot be used ({error.strerror}): name PEM files that this process may read"
+            yield variable_of(name)
 
 
 def _empty() -> Iterator[str]:
     """Name the addresses that are empty: to take those of this machine then would be a guess."""
-    addresses = _variable("kafka", "bootstrap"), _variable("redis", "url")
+    addresses = variable_of("kafka", "bootstrap"), variable_of("redis", "url")
     for name, value in os.environ.items():
         if name.upper() in addresses and not value:
             yield f"{name} is empty: say where it is, or unset it for the one on this machine"
@@ -311,9 +239,5 @@ def _misspelled() -> Iterator[str]:
 
 def _refused(error: ValidationError) -> Iterator[str]:
     for finding in error.errors():
-        name = _variable(*(str(part) for part in finding["loc"][:2]))
+        name = variable_of(*(str(part) for part in finding["loc"][:2]))
         yield f"{name}={finding['input']!r} is refused: {finding['msg']}"
-
-
-def _variable(*path: str) -> str:
-    return PREFIX + "_".join(path).upper()
