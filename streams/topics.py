@@ -8,22 +8,15 @@ wrong.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import (
-    KafkaError,
-    TopicAlreadyExistsError,
-    for_code,
-)
-from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.admin import NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from streams.errors import Halt, Unavailable
+from streams.errors import Halt
+from streams.log.topic_admin import Shape, administrator, configs_of, known, shapes_of
 from streams.settings import Settings
 
 LOG = "segment.log.v1"
@@ -50,10 +43,10 @@ _UNLIMITED = "-1"
 _MESSAGE_BYTES_MAX = 1_048_588  # Kafka's own default of max.message.bytes
 LETTER_BYTES_MAX = 2 * _MESSAGE_BYTES_MAX  # of a dead letter: a record and why it is there
 _REPLICATION_MAX = 3
-_AT_LEAST = frozenset({"retention.ms", "delete.retention.ms", "max.message.bytes"})
+_UNCLEAN = "unclean.leader.election.enable"
+_IN_SYNC = "min.insync.replicas"
+_AT_LEAST = frozenset({"retention.ms", "delete.retention.ms", "max.message.bytes", _IN_SYNC})
 _AT_MOST = frozenset({"segment.bytes", "min.cleanable.dirty.ratio"})
-_KNOWN_S_MAX = 30.0  # until the brokers know what was made: they make the folders first
-_KNOWN_POLL_S = 0.1
 
 
 class Topic(NamedTuple):
@@ -116,11 +109,16 @@ class Catalogue:
         made, days = self.partitions, _DAY_MS
         source = {"cleanup.policy": "delete"}  # compaction takes events away before they are read
         letters = source | {"max.message.bytes": str(LETTER_BYTES_MAX)}
-        # A cluster may have a default bound of bytes, which would cut what is kept by days.
-        delete = source | {"retention.bytes": _UNLIMITED}
-        compact = {
-            "cleanup.policy": "compact",
+        # Clusters have defaults: a bound of bytes would cut what is kept by days, an unclean leader
+        # would lose what was confirmed, and what outgrows a record would halt its partition.
+        own = {
             "retention.bytes": _UNLIMITED,
+            _UNCLEAN: "false",
+            "max.message.bytes": str(_MESSAGE_BYTES_MAX),
+        }
+        delete = source | own
+        compact = own | {
+            "cleanup.policy": "compact",
             "segment.bytes": str(64 << 20),
             "min.cleanable.dirty.ratio": "0.2",
             "delete.retention.ms": str(self.delete_retention_days * days),
@@ -150,14 +148,14 @@ async def create(settings: Settings) -> list[str]:
     When it returns, the brokers know them.
     Raises Unavailable where the broker does not answer, Halt where it refuses.
     """
-    async with _admin(settings) as admin:
+    async with administrator(settings) as admin:
         existing = set(await admin.list_topics())
         brokers = len((await admin.describe_cluster())["brokers"])
         replication = settings.topic.replication or min(_REPLICATION_MAX, brokers)
         missing = [each for each in Catalogue.of(settings).topics() if each.name not in existing]
         common = {
-            "min.insync.replicas": str(max(1, replication - 1)),
-            "unclean.leader.election.enable": "false",
+            _IN_SYNC: str(max(1, replication - 1)),
+            _UNCLEAN: "false",
         }
         made = [
             NewTopic(
@@ -170,7 +168,7 @@ async def create(settings: Settings) -> list[str]:
         ]
         if made:
             _raise_refusals((await admin.create_topics(made)).topic_errors)
-            await _known(admin, {each.name for each in missing})
+            await known(admin, {each.name for each in missing})
     return [each.name for each in missing]
 
 
@@ -180,13 +178,13 @@ async def check(settings: Settings) -> list[Finding]:
     Raises Unavailable where the broker does not answer.
     """
     topics = Catalogue.of(settings).topics()
-    async with _admin(settings) as admin:
-        counts = await _counts(admin)
-        present = [topic for topic in topics if topic.name in counts]
-        configs = await _configs(admin, [topic.name for topic in present])
-    findings = [_missing(topic) for topic in topics if topic.name not in counts]
+    async with administrator(settings) as admin:
+        shapes = await shapes_of(admin)
+        present = [topic for topic in topics if topic.name in shapes]
+        configs = await configs_of(admin, [topic.name for topic in present])
+    findings = [_missing(topic) for topic in topics if topic.name not in shapes]
     for topic in present:
-        findings += differences(topic, counts[topic.name], configs[topic.name])
+        findings += differences(topic, shapes[topic.name], configs[topic.name])
     return findings
 
 
@@ -198,16 +196,19 @@ async def check_log(settings: Settings) -> Finding | None:
     """
     catalogue = Catalogue.of(settings)
     log = next(each for each in catalogue.topics() if each.name == catalogue.name(LOG))
-    async with _admin(settings) as admin:
-        counts = await _counts(admin)
-    if log.name not in counts:
+    async with administrator(settings) as admin:
+        shapes = await shapes_of(admin)
+    if log.name not in shapes:
         return _missing(log)
-    return next(iter(differences(log._replace(config={}), counts[log.name], {})), None)
+    return next(iter(differences(log._replace(config={}), shapes[log.name], {})), None)
 
 
-def differences(topic: Topic, partitions: int, config: Mapping[str, str]) -> list[Finding]:
+def differences(topic: Topic, shape: Shape, config: Mapping[str, str]) -> list[Finding]:
     """Compare one topic's partition count and configuration with what they must be."""
-    findings = []
+    findings, (partitions, replicas) = [], shape
+    required = dict(topic.config)
+    if _UNCLEAN in required and replicas >= _REPLICATION_MAX:
+        required[_IN_SYNC] = "2"  # a confirmed record outlives the broker that leads
     if topic.partitions not in {None, partitions}:
         findings.append(
             Finding(
@@ -218,7 +219,7 @@ def differences(topic: Topic, partitions: int, config: Mapping[str, str]) -> lis
                 bars=True,
             )
         )
-    for key, wanted in topic.config.items():
+    for key, wanted in required.items():
         found = config.get(key)
         if found is None or not _satisfies(key, found, wanted):
             bound = "at least " if key in _AT_LEAST else "at most " if key in _AT_MOST else ""
@@ -256,57 +257,3 @@ def _raise_refusals(errors: Iterable[Sequence[Any]]) -> None:
             "the broker refused to create topics:\n" + "\n".join(refusals) + "\nFewer brokers than "
             "replicas? Then set TIERSTREAM_TOPIC_REPLICATION. No permission? Then grant Create."
         )
-
-
-async def _counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
-    """Return the partition counts of all topics: asking for one by name could make it."""
-    return {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
-
-
-async def _known(admin: AIOKafkaAdminClient, names: set[str]) -> None:
-    """Wait until every broker tells of topics that were made just now: who asks next asks any."""
-    try:
-        async with asyncio.timeout(_KNOWN_S_MAX):
-            for broker in (await admin.describe_cluster())["brokers"]:
-                while not names <= await _names(admin, broker["node_id"]):  # noqa: ASYNC110  others
-                    await asyncio.sleep(_KNOWN_POLL_S)
-    except TimeoutError as error:
-        raise Unavailable(
-            f"topics were made, but the brokers do not tell of them after {_KNOWN_S_MAX:g} s. "
-            "Look again with `tierstream topics check`"
-        ) from error
-
-
-async def _names(admin: AIOKafkaAdminClient, broker: int) -> set[str]:
-    """Return the names of all topics that one broker knows."""
-    response = await admin._send_request_to_node(broker, MetadataRequest(None))  # noqa: SLF001
-    return {each["topic"] for each in response.to_object()["topics"]}
-
-
-async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    found: dict[str, dict[str, str]] = {}
-    for response in await admin.describe_configs(resources):
-        for _, _, _, name, entries in response.resources:
-            found[name] = {entry[0]: entry[1] for entry in entries}
-    return found
-
-
-@asynccontextmanager
-async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Connect; every failure becomes Unavailable with what to do."""
-    admin = AIOKafkaAdminClient(**settings.kafka.client_options())
-    try:
-        await admin.start()
-        yield admin
-    except (KafkaError, OSError) as error:
-        kafka = settings.kafka
-        protocol = f"TIERSTREAM_KAFKA_SECURITY_PROTOCOL={kafka.security_protocol}"
-        is_secured = kafka.model_fields_set - {"bootstrap", "request_timeout_s"}
-        secured = f"; {protocol} must be what it speaks there" if is_secured else ""
-        raise Unavailable(
-            f"Kafka at {settings.kafka.bootstrap} does not answer ({error}). Start it (`python3 "
-            f"deploy/dev.py up`), or point TIERSTREAM_KAFKA_BOOTSTRAP at yours{secured}"
-        ) from error
-    finally:
-        await admin.close()

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from streams import topics
+from streams.log import topic_admin
+from streams.log.topic_admin import Shape
 from streams.settings import Settings
 from streams.settings import Topic as TopicSettings
 from streams.topics import (
@@ -40,7 +41,7 @@ def test_the_log_and_the_changelog_have_the_partition_count() -> None:
 
 
 def test_the_partitions_of_a_source_are_its_owners_affair() -> None:
-    assert differences(topic(SOURCES[0]), 3, {"cleanup.policy": "delete"}) == []
+    assert differences(topic(SOURCES[0]), Shape(3, 1), {"cleanup.policy": "delete"}) == []
 
 
 def test_every_source_has_a_dead_letter_topic_for_twice_its_record_size() -> None:
@@ -51,11 +52,11 @@ def test_every_source_has_a_dead_letter_topic_for_twice_its_record_size() -> Non
 
 def test_a_topic_made_from_the_catalogue_is_as_it_must_be() -> None:
     for each in CATALOGUE.topics():
-        assert differences(each, each.partitions_made, each.config) == []
+        assert differences(each, Shape(each.partitions_made, 1), each.config) == []
 
 
 def test_a_wrong_partition_count_is_named_with_the_mend() -> None:
-    (finding,) = differences(topic(LOG), 4, topic(LOG).config)
+    (finding,) = differences(topic(LOG), Shape(4, 1), topic(LOG).config)
     assert str(finding).startswith("shop.segment.log.v1: has 4 partitions instead of 8; ")
     assert "TIERSTREAM_PARTITIONS=4" in finding.mend
     assert finding.bars
@@ -78,6 +79,16 @@ def test_a_wrong_partition_count_is_named_with_the_mend() -> None:
             (name, "retention.bytes", str(1 << 40), False)
             for name in (LOG, CONTROL, STATE, TIER_CURRENT, *OUTPUTS)
         ),
+        *(
+            (name, key, value, False)
+            for name in (LOG, CONTROL, STATE, TIER_CURRENT, *OUTPUTS)
+            for key, value in (
+                ("unclean.leader.election.enable", "true"),
+                ("max.message.bytes", "1000000"),
+            )
+        ),
+        (STATE, "max.message.bytes", "2000000", True),
+        (SOURCES[0], "unclean.leader.election.enable", "true", True),
         (f"{LOG}.dlq", "retention.bytes", str(1 << 40), True),
         (SOURCES[0], "retention.bytes", str(1 << 40), True),
         (SOURCES[0], "retention.ms", "86400000", True),
@@ -89,7 +100,7 @@ def test_configuration_may_be_more_careful_but_not_less(
     name: str, key: str, value: str, *, allowed: bool
 ) -> None:
     wanted = topic(name)
-    findings = differences(wanted, wanted.partitions_made, {**wanted.config, key: value})
+    findings = differences(wanted, Shape(wanted.partitions_made, 1), {**wanted.config, key: value})
     assert (findings == []) is allowed
     for finding in findings:
         assert not finding.bars
@@ -97,10 +108,26 @@ def test_configuration_may_be_more_careful_but_not_less(
         assert f"--add-config {key}={wanted.config[key]}" in finding.mend
 
 
+@pytest.mark.parametrize(
+    ("name", "replicas", "in_sync", "allowed"),
+    [(LOG, 3, "1", False), (LOG, 3, "2", True), (LOG, 5, "3", True), (LOG, 1, "1", True),
+     (STATE, 3, "1", False), (SOURCES[0], 3, "1", True)],
+)  # fmt: skip
+def test_of_three_replicas_two_have_to_confirm(
+    name: str, replicas: int, in_sync: str, *, allowed: bool
+) -> None:
+    wanted = topic(name)
+    config = {**wanted.config, "min.insync.replicas": in_sync}
+    findings = differences(wanted, Shape(wanted.partitions_made, replicas), config)
+    assert (findings == []) is allowed
+    for finding in findings:
+        assert "has min.insync.replicas=1 instead of at least 2" in finding.problem
+
+
 def test_a_missing_configuration_entry_is_a_finding() -> None:
     config = dict(topic(LOG).config)
     del config["message.timestamp.type"]
-    assert len(differences(topic(LOG), 8, config)) == 1
+    assert len(differences(topic(LOG), Shape(8, 1), config)) == 1
 
 
 class _Brokers:
@@ -135,6 +162,6 @@ async def test_topics_are_made_once_every_broker_tells_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     brokers = _Brokers()
-    monkeypatch.setattr(topics, "AIOKafkaAdminClient", lambda **_: brokers)
+    monkeypatch.setattr(topic_admin, "AIOKafkaAdminClient", lambda **_: brokers)
     assert len(await create(Settings())) == len(Catalogue.of(Settings()).topics())
     assert brokers.asked == {1: 1, 2: 3}
