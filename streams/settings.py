@@ -85,7 +85,7 @@ class Kafka(_Group):
 class Redis(_Group):
     """The state store; credentials and encryption (`rediss://`) are part of the URL."""
 
-    url: str = "redis://127.0.0.1:6379/0"
+    url: Annotated[str, Field(repr=False)] = "redis://127.0.0.1:6379/0"
 
     @property
     def address(self) -> str:

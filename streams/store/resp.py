@@ -63,18 +63,20 @@ class Address:
         """
         try:
             return cls._of(urlsplit(url))
-        except ValueError as error:
+        except ValueError:
+            # Without its cause: that cites the URL, and what is wrong may be within the password.
             raise Halt(
                 "The Redis URL is not of the form redis://[user:password@]host[:port][/database], "
-                f"or rediss:// for TLS ({error}). Correct TIERSTREAM_REDIS_URL."
-            ) from error
+                "or rediss:// for TLS. Correct TIERSTREAM_REDIS_URL: in user and password / # ? @ "
+                "% are written %2F %23 %3F %40 %25."
+            ) from None
 
     @classmethod
     def _of(cls, parts: SplitResult) -> Address:
-        if parts.scheme not in {"redis", "rediss"}:
-            raise ValueError(f"unknown scheme {parts.scheme!r}")
-        if not parts.hostname:
-            raise ValueError("no host")
+        if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
+            raise ValueError
+        if parts.query or parts.fragment:  # nothing is read there: it is a part of the password
+            raise ValueError
         return cls(
             host=parts.hostname,
             port=parts.port or _PORT,
