@@ -178,10 +178,11 @@ class KafkaPositions:
         """Return a consumer that runs, and all partitions of the topics."""
         consumer = self._consumers.get(isolation)
         if consumer is None:
-            consumer = self._consumers[isolation] = AIOKafkaConsumer(
+            consumer = AIOKafkaConsumer(
                 **self._options, isolation_level=isolation, enable_auto_commit=False
             )
-            await consumer.start()
+            await _start(consumer, consumer.stop)
+            self._consumers[isolation] = consumer
         partitions = []
         for topic in topics:
             # Waits for the topic's metadata, so that a new topic is not taken for an empty one.
@@ -191,9 +192,21 @@ class KafkaPositions:
 
     async def _administrator(self) -> AIOKafkaAdminClient:
         if self._admin is None:
-            self._admin = AIOKafkaAdminClient(**self._options)
-            await self._admin.start()
+            admin = AIOKafkaAdminClient(**self._options)
+            await _start(admin, admin.close)
+            self._admin = admin
         return self._admin
+
+
+async def _start(client: Any, close: Callable[[], Awaitable[None]]) -> None:  # noqa: ANN401
+    """Start a client; where that fails, or its caller gives up, leave nothing of it open."""
+    try:
+        await client.start()
+    except BaseException:
+        with suppress(Exception):
+            async with asyncio.timeout(_CLOSE_S_MAX):
+                await close()
+        raise
 
 
 async def _of_coordinator(

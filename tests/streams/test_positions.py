@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.protocol.commit import OffsetFetchRequest
 
@@ -113,3 +115,61 @@ async def test_a_source_that_grows_is_noticed_within_the_clocks_slack(
     ages.append(member._app.conf.consumer_metadata_max_age_ms)
     assert len(ages) == 3
     assert max(ages) <= SLACK_S * 1_000 / 2
+
+
+class Slow(Client):
+    """Starts when it is let; nothing can be asked of it before."""
+
+    let: ClassVar[asyncio.Event]
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)
+        self.is_started = self.is_closed = False
+        self._client = self
+
+    async def start(self) -> None:
+        await self.let.wait()
+        self.is_started = True
+
+    async def stop(self) -> None:
+        self.is_closed = True
+
+    close = stop
+
+    async def _wait_on_metadata(self, _topic: str) -> set[int]:
+        return {0}
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        assert self.is_started
+        return dict.fromkeys(partitions, 7)
+
+    async def describe_cluster(self) -> dict[str, list[int]]:
+        assert self.is_started
+        return {"brokers": [1]}
+
+
+@pytest.mark.parametrize("question", ["ends", "cluster"])
+async def test_who_gives_up_the_first_question_leaves_no_client_that_never_started(
+    monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    monkeypatch.setattr(Client, "made", [])
+    monkeypatch.setattr(Slow, "let", asyncio.Event(), raising=False)
+    monkeypatch.setattr(positions, "AIOKafkaConsumer", Slow)
+    monkeypatch.setattr(positions, "AIOKafkaAdminClient", Slow)
+    monkeypatch.setattr(positions, "_release", lambda _: "newest")
+    asking = KafkaPositions("nowhere:9092")
+
+    async def ask() -> object:
+        return await (asking.ends(["purchases"]) if question == "ends" else asking.cluster())
+
+    first = asyncio.create_task(ask())
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    Slow.let.set()
+    assert await ask() in ({("purchases", 0): 7}, (1, "newest"))
+    given_up, kept = cast(list[Slow], Client.made)
+    assert (given_up.is_closed, kept.is_closed) == (True, False)
+    await asking.close()
+    assert kept.is_closed
