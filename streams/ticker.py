@@ -28,7 +28,7 @@ SLACK_S = 60  # what the clocks of producers, brokers and workers may differ by
 ADVANCE_S_MAX = 48 * 3_600  # a wall clock further ahead than this is rather wrong than right
 TICK_EVERY_S = 60
 LOOK_EVERY_S = 1.0
-_REMEMBERED_MAX = 512
+_REMEMBERED_MAX = 513  # an odd number: the first, and pairs
 
 
 class Sight(NamedTuple):
@@ -65,6 +65,8 @@ class Judge:
     """Remembers what was seen, and says what may be promised now."""
 
     def __init__(self) -> None:
+        self._ends: Mapping[SourcePartition, int] = {}
+        # Clocks, each with the ends that had grown since the one before it.
         self._remembered: list[tuple[int, Mapping[SourcePartition, int]]] = []
 
     def judge(self, sight: Sight) -> Promise | Held:
@@ -90,18 +92,34 @@ class Judge:
         return Promise(min(at, sight.at) - SLACK_S, source)
 
     def _remember(self, sight: Sight) -> None:
+        if any(sight.ends.get(source, 0) < end for source, end in self._ends.items()):
+            self._ends, self._remembered = {}, []  # a source was lost, or made anew
         if len(self._remembered) >= _REMEMBERED_MAX:
-            del self._remembered[1::2]  # a long backlog is followed in wider steps
-        self._remembered.append((sight.at, sight.ends))
+            self._remembered = self._in_wider_steps()
+        grown = {source: n for source, n in sight.ends.items() if self._ends.get(source) != n}
+        self._remembered.append((sight.at, grown))
+        self._ends = sight.ends
+
+    def _in_wider_steps(self) -> list[tuple[int, Mapping[SourcePartition, int]]]:
+        """Return every second of what is remembered: so a long backlog is followed."""
+        first, *others = self._remembered
+        pairs = zip(others[::2], others[1::2], strict=True)
+        return [first, *((at, {**before, **ends}) for (_, before), (at, ends) in pairs)]
 
     def _counted(self, sight: Sight) -> int | None:
-        """Return the newest remembered clock whose ends are passed, and forget those before it."""
-        for index in range(len(self._remembered) - 1, -1, -1):
-            at, ends = self._remembered[index]
-            if all(_is_passed(sight, source, end) for source, end in ends.items()):
-                del self._remembered[:index]
-                return at
-        return None
+        """Return the newest remembered clock whose ends are passed, and forget those before it.
+
+        Ends grow: where one is not passed, none that is remembered after it is.
+        """
+        counted = 0
+        for _, ends in self._remembered:
+            if not all(_is_passed(sight, source, end) for source, end in ends.items()):
+                break
+            counted += 1
+        if not counted:
+            return None
+        del self._remembered[: counted - 1]
+        return self._remembered[0][0]
 
 
 def _is_passed(sight: Sight, source: SourcePartition, end: int) -> bool:
