@@ -211,8 +211,7 @@ class BatchConsumer(driver.Consumer):
         self.finished.clear()
         await self.mine.agent_driven.assigned(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
-        for agent in self.app.agents.values():
-            _forget_stopped(agent)
+        _forget_stopped(self.app)
 
     async def verify_all_partitions_active(self) -> None:
         """Leave stalls to the watchdog: Faust would look at its own commits, and there are none."""
@@ -251,14 +250,16 @@ class BatchConsumer(driver.Consumer):
             await self.wait(self.can_resume_flow.wait())
 
 
-def _forget_stopped(agent: Any) -> None:
+def _forget_stopped(app: Any) -> None:
     """Let go of the actors of partitions that are gone: Faust stops them, and keeps them."""
-    stopped = [actor for actor in agent.supervisor._services if actor.should_stop]
-    agent.supervisor.discard(*stopped)
-    for actor in stopped:
-        for node in (actor.beacon, actor.stream.beacon):
-            if node.parent is not None:
-                node.detach(node.parent)
+    for agent in app.agents.values():
+        stopped = [actor for actor in agent.supervisor._services if actor.should_stop]
+        agent.supervisor.discard(*stopped)
+        for actor in stopped:
+            for node in (actor.beacon, actor.stream.beacon):
+                if node.parent is not None:
+                    node.detach(node.parent)
+    app.monitor.events_by_task.clear()  # it keeps the name of each actor that there ever was
 
 
 def _unreadable(consumer: Any) -> str:

@@ -7,7 +7,8 @@ version: the name is gone, or means something else.
 import inspect
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -26,6 +27,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode.supervisors import SupervisorStrategy
 from mode.utils.trees import Node
+
+from streams.engine.member import _App
+from streams.engine.transport import Positions, _forget_stopped
+from streams.settings import Settings
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:
@@ -125,6 +130,16 @@ def test_a_stopped_actor_is_kept_by_its_supervisor_and_its_beacon() -> None:
     assert "await self.stop()" in source(Actor.on_isolated_partition_revoked)
     assert "self._services" in source(SupervisorStrategy.add)
     assert "self.children.append(node)" in source(Node.new)
+
+
+def test_the_monitor_keeps_the_name_of_each_actor_until_they_are_let_go() -> None:
+    app = _App("group", cast(Any, None), Positions.COMMITTED, Settings())
+    for _ in range(3):
+        stream = Mock(task_owner=Mock())
+        app.monitor.on_stream_event_in(TP("t", 0), 0, stream, Mock())
+    assert len(app.monitor.events_by_task) == 3
+    _forget_stopped(app)
+    assert not app.monitor.events_by_task
 
 
 def test_a_rebalance_waits_for_the_unacknowledged() -> None:
