@@ -37,7 +37,7 @@ from streams.batch import Batch, Result
 from streams.clock import Clock
 from streams.errors import Doubt, Fenced, Halt, Rejected, Unavailable
 from streams.ledger import Position
-from streams.log.port import Append, Entry, Log, Record
+from streams.log.port import Append, Entry, Log, Place, Record
 from streams.protocol import (
     LOG_ENDS,
     Ended,
@@ -48,8 +48,6 @@ from streams.protocol import (
     PartitionSettings,
     Spoilt,
     checked,
-    log_places,
-    own_places,
 )
 from streams.store import keys
 from streams.store.port import START, Cursor, Step, Store
@@ -203,7 +201,8 @@ class Partition:
         while held.unseen and await self._log.is_open(held.unseen):
             ends += 1
             if ends >= LOG_ENDS:
-                held.unseen = own_places(self._settings, self.number)
+                log = self._settings.prefix + LOG
+                held.unseen = [place for place in held.unseen if place.topic != log]
             held.append_at = None  # the changelog has one marker more now, or only one at last
             await held.writer.end_open(committed=True)
         held.unseen = ()
@@ -307,8 +306,7 @@ class Partition:
             appends.append(Append(prefix + LOG, partition, entries))
         last = (await held.writer.transact(appends, first=held.append_at))[0]
         held.append_at = last + 2  # behind the marker
-        sent_to = log_places(self._settings, result.sent)
-        held.unseen = [*own_places(self._settings, self.number), *sent_to]
+        held.unseen = [Place(each.topic, each.partition) for each in appends]
         step = Step(last + 1, self._clock.now(), held.origin, result.fields, result.dues)
         if not await self._store.apply(self.number, held.owner, held.applied, step):
             raise Fenced("the store has a newer owner, or lost what was written")
