@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import ticker
@@ -32,6 +32,7 @@ def _passes(sight: Sight, earlier: Sight) -> bool:
     return all(sight.passed.get(s, none).offset >= end for s, end in earlier.ends.items())
 
 
+@settings(max_examples=40)
 @given(
     random=st.randoms(use_true_random=False),
     most=st.sampled_from([3, 9, 513]),

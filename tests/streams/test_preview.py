@@ -151,7 +151,8 @@ async def test_pages_add_up_to_the_whole() -> None:
     assert described(added) == described(whole)
 
 
-@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+@pytest.mark.long
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(st.lists(pairs(), min_size=2, max_size=4), st.sampled_from((0.5, 1, 2)))
 def test_customers_of_whom_nothing_is_said_need_no_seating(
     lives: list[Pair], factor: float
