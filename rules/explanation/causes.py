@@ -76,13 +76,16 @@ def causes(
     kinds, given = _kinds(fact.name), dict(fact.args)
     mine = [each for each in history if isinstance(each, kinds)]
     days: dict[object, int] = {}
+    begun: dict[object, int] = {}  # which may have been told twice
     wanted = set()
     for each in mine:
         key, day = _case(each), zone.day(_counted_at(each))
-        if key not in days or _begins(each):
-            days[key] = day
+        if _begins(each):
+            begun[key] = min(day, begun.get(key, day))
+        days.setdefault(key, day)
         if _fits(each, fact.name, given):
             wanted.add(key)
+    days |= begun
     found = [each for each in mine if (key := _case(each)) in wanted and _within(days[key], span)]
     found.sort(key=lambda each: each.occurred_at)
     return _deciding(fact.name, found)

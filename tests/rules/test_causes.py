@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.customer import Facts
-from models.events import Complaint, CustomerEvent, Profile, ScoreSet
+from models.events import Complaint, CustomerEvent, Feedback, Profile, ScoreSet
 from rules.book import NOTHING_GIVEN
 from rules.explanation.causes import CAUSES_MAX, causes
 from rules.explanation.explain import explain
@@ -96,6 +96,19 @@ def test_a_complaint_is_about_money_of_the_currency_that_she_pays_in() -> None:
     amount = fact("complaint_amount(days=30)")
     assert (read(amount, folded(about)), read(amount, folded(paid, about))) == (0, 2_000)
     assert behind(amount, [paid, about]) == [about]
+
+
+def test_a_feedback_that_is_given_twice_counts_on_the_first_day() -> None:
+    first, again = (
+        Feedback(
+            **head(-days, n), feedback_id="f", action="given", metric="csat", polarity="positive",
+            kind="survey", public=False, score=5,
+        )
+        for n, days in enumerate((40, 2))
+    )  # fmt: skip
+    asked = fact("feedback_count(days=30)")
+    assert (behind(asked, [first, again]), read(asked, folded(first, again))) == ([], 0)
+    assert behind(fact("feedback_count(days=60)"), [first, again]) == [first, again]
 
 
 def test_every_fact_has_causes() -> None:
