@@ -40,6 +40,10 @@ def included(document: Document) -> Document:
             what = f"there is no rulebook `{name}` to include"
             findings.append(document.finding(("include", index), what, hint))
             continue
+        if name in names[:index]:
+            what = f"`{name}` is included twice"
+            findings.append(document.finding(("include", index), what, "once is enough"))
+            continue
         findings += _take(whole, load(catalog.text(name), f"{name}.yaml"))
     if findings:
         raise refusal(findings)
