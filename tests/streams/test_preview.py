@@ -154,9 +154,7 @@ async def test_pages_add_up_to_the_whole() -> None:
 @pytest.mark.long
 @settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(st.lists(pairs(), min_size=2, max_size=4), st.sampled_from((0.5, 1, 2)))
-def test_customers_of_whom_nothing_is_said_need_no_seating(
-    lives: list[Pair], factor: float
-) -> None:
+def test_who_is_told_nothing_needs_no_seating(lives: list[Pair], factor: float) -> None:
     """Asked first or seated each: the same is counted, whatever the rulebook is."""
     text = lives[0].text.replace("on_activation: true", "on_activation: false")
     states = [
