@@ -37,6 +37,8 @@ class Moment:
     """By part: workers by their role, `valkey`, `broker`, `bench`, and `all` of the machine."""
     counts: Mapping[tuple[str, str], float]
     """The customers workers' metrics, by name and topic; a busy worker tells them later."""
+    workers: int
+    """Customers workers that run."""
 
     def dead_letters(self) -> float:
         """Return how many records have been set aside."""
@@ -61,6 +63,8 @@ class Stretch:
     """Records in a transaction, on average."""
     batch_ms: float
     """Time of a transaction, on average; partitions work on theirs at the same time."""
+    workers: int
+    """Customers workers that ran."""
 
     @property
     def rate(self) -> float:
@@ -94,11 +98,11 @@ class Meter:
         positions = await self._deployment.positions()
         at_s, cpu_s = monotonic(), self._cpu_s()
         counts: dict[tuple[str, str], float] = {}
-        for worker in self._workers:
-            if worker.role is Role.CUSTOMERS:
-                for name, value in (await worker.metrics()).items():
-                    counts[name] = counts.get(name, 0.0) + value
-        return Moment(at_s, positions, cpu_s, counts)
+        concluding = [worker for worker in self._workers if worker.role is Role.CUSTOMERS]
+        for worker in concluding:
+            for name, value in (await worker.metrics()).items():
+                counts[name] = counts.get(name, 0.0) + value
+        return Moment(at_s, positions, cpu_s, counts, len(concluding))
 
     async def reached(
         self,
@@ -167,6 +171,7 @@ def stretch(begin: Moment, end: Moment, events: int) -> Stretch:
         timers=counted("timers_total") / records,
         batch_records=records / batches,
         batch_ms=counted("batch_seconds_sum") / batches * 1_000,
+        workers=end.workers,
     )
 
 

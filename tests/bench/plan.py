@@ -101,6 +101,12 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--events", type=positive, metavar="N", help="events of that job")
     parser.add_argument("--runs", type=positive, metavar="N", help="repeat throughput N times")
     parser.add_argument(
+        "--workers",
+        type=positive,
+        metavar="N",
+        help="customers workers that share the throughput (default: one a CPU)",
+    )
+    parser.add_argument(
         "--days", type=positive, metavar="N", help="let the customers role's events span N days"
     )
     parser.add_argument(
@@ -121,6 +127,8 @@ def planned(asked: argparse.Namespace) -> Plan:
     wide = _WIDE_QUICK if asked.quick else Wide()
     if asked.runs is not None:
         size = replace(size, customers_runs=asked.runs, chain_runs=asked.runs)
+    if asked.workers is not None or asked.profile is not None:  # each would write the same file
+        size = replace(size, workers=asked.workers or 1)
     parts: Sequence[str] = FIRST if asked.quick else (*FIRST, *MATRIX)
     entrants: Sequence[Entrant] = ENTRANTS
     if asked.peers:

@@ -127,7 +127,8 @@ def _rows(results: Results) -> Iterator[_Row]:
 def _throughput(name: str, runs: Sequence[Stretch]) -> Iterator[_Row]:
     rates = [run.rate for run in runs]
     spread = f", {min(rates):,.0f} to {max(rates):,.0f}" if len(rates) > 1 else ""
-    how = f"{len(rates)} × {runs[0].events:,} events{spread}"
+    workers = f"{runs[0].workers} workers" if runs[0].workers > 1 else "1 worker"
+    how = f"{len(rates)} × {runs[0].events:,} events{spread}; {workers}"
     yield name, f"{median(rates):,.0f} events/s", how
     yield from _costs(runs)
 

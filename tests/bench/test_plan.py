@@ -1,5 +1,7 @@
 """What the command's options mean."""
 
+import os
+
 import pytest
 
 from tests.bench.deployment import BenchFailed
@@ -15,6 +17,12 @@ def test_a_full_run_measures_everything_but_the_peers() -> None:
     assert tuple(plan().parts) == (*FIRST, *MATRIX)
     assert tuple(plan("--quick").parts) == FIRST
     assert plan("--quick").size.customers < plan().size.customers
+
+
+def test_workers_share_the_throughput_unless_a_profile_is_asked_for() -> None:
+    assert plan().size.workers == os.cpu_count()
+    assert plan("--workers", "3", "--quick").size.workers == 3
+    assert plan("--profile", "out").size.workers == 1
 
 
 def test_parts_are_chosen_by_name() -> None:

@@ -7,6 +7,7 @@ topics) before the first of it is processed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class Size:
 
     `history`: events a customer before the measurement. `days`: over which the measured events of
     the customers role spread; None for the rest of the year, at the same rate as the history.
+    `workers`: of the customers role, by default one a CPU.
     """
 
     customers: int = 100_000
@@ -47,6 +49,7 @@ class Size:
     chain_events: int = 300_000
     chain_runs: int = 3
     latency_s: int = 30
+    workers: int = os.cpu_count() or 1
 
     @property
     def history_days(self) -> int:
@@ -87,7 +90,9 @@ async def customers(site: Site, size: Size, told: Told) -> CustomersRuns:
                 visits = shop.by_habit(size.customers_events)
                 days = size.days or YEAR_DAYS - size.history_days
                 await writer.days(shop.days(visits, FIRST_DAY + size.history_days, days))
-            done.runs.append(await customers_run(deployment, writer, warm, name, told))
+            done.runs.append(
+                await customers_run(deployment, writer, warm, name, told, workers=size.workers)
+            )
             told(f"{name}: {done.runs[-1].rate:,.0f} events/s; checking what came out")
             await verified(deployment)
             if done.footprint is None:
@@ -181,10 +186,13 @@ async def _chain_run(
     events, warm = sum(counts), writer.sizes.copy()
     ends = [at + count for at, count in zip(warm, counts, strict=True)]
     clock = _Clock(deployment, FIRST_DAY + size.history_days, ends)
-    with deployment.worker(Role.CUSTOMERS) as concluding:
-        await Meter(deployment, [concluding]).reached(warm)
+    with ExitStack() as running:
+        concluding = [
+            running.enter_context(deployment.worker(Role.CUSTOMERS)) for _ in range(size.workers)
+        ]
+        await Meter(deployment, concluding).reached(warm)
         with deployment.worker(Role.INGRESS) as taking_in:
-            meter = Meter(deployment, [concluding, taking_in])
+            meter = Meter(deployment, [*concluding, taking_in])
             begin = await meter.reached([at + 1 for at in warm])
             end = await meter.reached(
                 ends,
