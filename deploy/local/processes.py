@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -68,13 +68,16 @@ class Process:
         *,
         log_path: Path,
         outlive_owner: bool = False,
+        variables: Mapping[str, str] | None = None,
     ) -> "Process":
         """Start `argv` (`argv[0]` an absolute path); stdout and stderr replace `log_path`.
 
         With `outlive_owner` the process goes on when this one ends (services of `dev.py up`).
+        `variables` are added to the environment that it inherits.
         """
         owner_pid = 0 if outlive_owner else os.getpid()
         command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(owner_pid), *argv]
+        environment = os.environ | (variables or {})
 
         def spawn() -> "subprocess.Popen[bytes]":
             with log_path.open("wb") as log:
@@ -83,6 +86,7 @@ class Process:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
+                    env=environment,
                     start_new_session=True,
                 )
 

@@ -15,6 +15,10 @@ from deploy.local.errors import MissingTool
 from deploy.local.processes import Process, free_port
 
 _READY_S = 20.0
+# The wheel's server lacks jemalloc, with which servers are built otherwise. A script writes a
+# thousand states in one call, and glibc keeps seven freed blocks of a size at hand: with more, the
+# same writes take two thirds of the time.
+_ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=8000"}
 
 
 class Valkey:
@@ -50,7 +54,13 @@ class Valkey:
         log_path = data_dir / "valkey.log"
 
         def launch() -> Process:
-            return Process.start("Valkey", command, log_path=log_path, outlive_owner=outlive_owner)
+            return Process.start(
+                "Valkey",
+                command,
+                log_path=log_path,
+                outlive_owner=outlive_owner,
+                variables=_ALLOCATOR,
+            )
 
         return cls(chosen, data_dir, launch)
 

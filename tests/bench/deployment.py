@@ -109,15 +109,12 @@ class Deployment:
         """
         port = free_port()
         own = {**(variables or {}), "TIERSTREAM_WEB_PORT": str(port)}
-        os.environ.update(own)  # which it inherits
         command = [sys.executable, "-m", "streams", "worker", role]
         if self.profile is not None:
             report = self.profile.with_name(f"{self.profile.name}.{role}")
             command = [sys.executable, "-m", "tests.bench.profiled", role, str(report)]
         log_path = self.folder / f"{self.settings.app}-{role}-{port}.log"
-        process = Process.start(f"The {role} worker", command, log_path=log_path)
-        for name in own:
-            del os.environ[name]
+        process = Process.start(f"The {role} worker", command, log_path=log_path, variables=own)
         try:
             yield Worker(role, process, port)
         finally:

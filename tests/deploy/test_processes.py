@@ -32,6 +32,21 @@ def sleeper(tmp_path: Path) -> Iterator[Process]:
     process.kill()
 
 
+def test_variables_are_added_to_what_it_inherits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERSTREAM_INHERITED", "from us")
+    shell = Process.start(
+        "shell",
+        [SHELL, "-c", "echo $TIERSTREAM_INHERITED, $TIERSTREAM_OWN"],
+        log_path=tmp_path / "log",
+        variables={"TIERSTREAM_OWN": "its own"},
+    )
+    shell.wait_until(lambda: "\n" in shell.log_text(), timeout_s=5)
+    shell.stop()
+    assert shell.log_text() == "from us, its own\n"
+
+
 def test_it_is_the_service_itself_that_is_owned(sleeper: Process, tmp_path: Path) -> None:
     shell = Process.start("shell", [SHELL, "-c", "echo $$"], log_path=tmp_path / "shell.log")
     shell.wait_until(lambda: "\n" in shell.log_text(), timeout_s=5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 import urllib.error
@@ -18,7 +17,6 @@ from tests.faults.steps import IngressStep, Step
 
 _RESTARTED = frozenset({69, 70, 75})  # see `streams.app`
 _LOG_TAIL_LINES = 15
-_ENV = shutil.which("env") or "/usr/bin/env"
 
 
 class RunFailed(TierstreamError):
@@ -136,11 +134,11 @@ class Worker:
         self.starts += 1
         self._port = free_port()
         variables = {**self.variables, "TIERSTREAM_WEB_PORT": str(self._port)}
-        assignments = [f"{name}={value}" for name, value in variables.items()]
         self._process = Process.start(
             f"The worker {self.name}",
-            [_ENV, *assignments, sys.executable, *arguments],
+            [sys.executable, *arguments],
             log_path=self.folder / f"{self.name}-{self.starts}.log",
+            variables=variables,
         )
 
     def _running(self) -> Process:

@@ -8,7 +8,6 @@ that is not right does not count.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -149,16 +148,16 @@ def _running(arena: Arena, deployment: Deployment, entrant: Entrant) -> Iterator
         app = deployment.settings.app
         folder = deployment.folder / app
         folder.mkdir()
-        os.environ.update(
-            PEER_BOOTSTRAP=deployment.services.kafka_bootstrap,
-            PEER_REDIS=deployment.services.redis_url,
-            PEER_INPUT=deployment.catalogue.name(arena.topic(entrant)),
-            PEER_OUTPUT=deployment.catalogue.name(OUTPUT),
-            PEER_GROUP=app,
-            PEER_FOLDER=str(folder),
-        )
+        variables = {
+            "PEER_BOOTSTRAP": deployment.services.kafka_bootstrap,
+            "PEER_REDIS": deployment.services.redis_url,
+            "PEER_INPUT": deployment.catalogue.name(arena.topic(entrant)),
+            "PEER_OUTPUT": deployment.catalogue.name(OUTPUT),
+            "PEER_GROUP": app,
+            "PEER_FOLDER": str(folder),
+        }
         log_path = deployment.folder / f"{app}-{entrant.name}.log"
-        process = Process.start(entrant.name, command, log_path=log_path)
+        process = Process.start(entrant.name, command, log_path=log_path, variables=variables)
         started.callback(process.stop, _STOP_S)
         yield [process]
 
