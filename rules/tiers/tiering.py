@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import msgspec
 
 from models.customer import Standing, Warned
-from rules.tiers.judging import Judged, days_later, next_review
+from rules.tiers.judging import Judged, days_later, eve, next_review
 from rules.tiers.own_tier import OVERRIDE_ENDING, OwnTier, Scene, highest, place
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ TimerKind = Literal[
     "override.ending",
     "override.end",
     "hold.end",
+    "window.exit",
 ]
 
 
@@ -265,6 +266,10 @@ def wakes(judge: Judge, at: int) -> dict[int, TimerKind]:
     if standing is None or concluded.tier is None or concluded.tier_since is None:
         return found
     own, since = standing.shadow or place(concluded)
+    if standing.warned is not None:
+        safe_from = _safe_from(judge, standing.warned, own, at)
+        if safe_from is not None:
+            found[safe_from] = "window.exit"
     after = since if standing.reviewed_at is None else standing.reviewed_at
     review = next_review(book, judge.state.facts, since, after)
     if review is not None:
@@ -281,3 +286,22 @@ def wakes(judge: Judge, at: int) -> dict[int, TimerKind]:
     if standing.hold_until is not None:
         found[standing.hold_until] = "hold.end"
     return {instant: kind for instant, kind in found.items() if instant > at}
+
+
+def _safe_from(judge: Judge, warned: Warned, own: int, at: int) -> int | None:
+    """Return when a warned tier that is held again may be found safe because days pass.
+
+    The grace from then on is judged over days that are not judged yet: a window may have moved by
+    then, and what is booked ahead of the clock counts. None: nothing of that can be before the end.
+    """
+    book = judge.book
+    zone, grace_days = book.zone, book.tiers[own].grace_days
+    until = days_later(zone, at, grace_days)
+    is_judged_daily = book.timing.review == "continuous" and until < warned.ends_at
+    if not is_judged_daily or not judge.at(at).holds(own):
+        return None
+    facts, changes = judge.facts_before(until), until
+    if facts is judge.state.facts:
+        due = book.ladder(judge.seen(facts), eve(zone, until), judge.band, judge.given)[3]
+        changes = warned.ends_at if due is None else due
+    return days_later(zone, min(days_later(zone, changes, 1), warned.ends_at), -grace_days)
