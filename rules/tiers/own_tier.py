@@ -138,10 +138,12 @@ class OwnTier:
         scene, warned = self.scene, self.standing.warned
         if warned is not None and scene.at >= warned.ends_at:
             ended = self.judge.as_of(warned.ends_at)
-            if self._is_held(ended):
-                self._clear()
-            else:
+            if not self._is_held(ended):
                 self._fall("grace_ended", judged, ended)
+                return
+            self._clear()
+            if not judged.holds(self.tier):  # by what is booked on this day, or later
+                self._fail(judged)
         elif judged.holds(self.tier):
             if warned is not None and (scene.is_activation or self._is_safe(warned)):
                 self._clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.calendar import rfc3339
 from models.decisions import TierChanged, TierWarning
+from models.events import Refund
 from tests.rules.driving import Driver, at, book
 
 STAY = """    - name: gold
@@ -15,6 +16,7 @@ EITHER = """    - name: gold
       keep: orders(days=18) >= some_orders or complaints(days=20) == 0
       grace: 5d
       minimum_stay: 60d"""
+FREE = STAY.format(grace="1d").replace("60d", "0d")
 
 
 def gold(text: str) -> Driver:
@@ -61,4 +63,22 @@ def test_a_window_that_moves_in_the_grace_rescues_as_soon_as_it_is_within_it() -
         (rfc3339(at(21)), "cleared"),
         (rfc3339(at(22)), "set"),
         (rfc3339(at(25)), "cleared"),
+    ]
+
+
+def test_who_is_held_at_a_deadline_but_not_by_what_lies_ahead_of_it_is_warned_anew() -> None:
+    text = book(tiers=(FREE,)).replace("  downgrade:", "  refund: grace\n  downgrade:")
+    customer = gold(text)
+    customer.pass_to(at(4, 20))
+    back = Refund(
+        event_id="r", source="shop", occurred_at=at(5, 15), refund_id="r", amount_minor=100,
+        currency="EUR", kind="return", full=True,
+    )  # fmt: skip
+    customer.take(back, appended_at=at(4, 20))
+    assert told(customer) == [(rfc3339(at(4, 20)), "set")]
+    customer.pass_to(at(8))
+    assert told(customer) == [
+        (rfc3339(at(5)), "cleared"),
+        (rfc3339(at(5)), "set"),
+        (rfc3339(at(6)), "grace_ended"),
     ]
