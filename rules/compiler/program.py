@@ -245,8 +245,8 @@ class Program:
             gross = self.let(f"{column}_{given['period']}", f"sum({column}[{inside}])")
             back = f"{self.bind(total_within)}(*{taken_off}, {span})"
         elif days is None:
-            pruned = IN_PLACE[fact.name][2]
-            gross = self.let(f"{column}_all", f"sum({column}) + facts.{pruned}")
+            pruned = IN_PLACE[fact.name][2]  # below 0 by refunds of purchases from before the log
+            gross = self.let(f"{column}_all", f"max(0, sum({column}) + facts.{pruned})")
             back = f"sum({taken_off}[1])"
         else:
             first = self.first(days)

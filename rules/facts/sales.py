@@ -207,7 +207,7 @@ def return_ratio(facts: Facts, _zone: Calendar, window: Span) -> float | None:
     """Refunded share of the money of the purchases, 0 to 1; unknown without a purchase."""
     pruned = facts.pruned_net_minor if window == LIFE else 0
     whole = pruned + total_within(facts.days, facts.net_minor, window)
-    return min(1.0, total(named(facts, "refund"), window) / whole) if whole else None
+    return min(1.0, total(named(facts, "refund"), window) / whole) if whole > 0 else None
 
 
 @fact(Unit.MONEY, "exits", source=trade, unknown=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from models.calendar import DAY_S
 from models.churn_model import RiskModel
@@ -40,6 +41,19 @@ tiers:
     - {name: base}
     - {name: good, qualify: spend(days=30) >= much, keep: spend(days=30) >= stays}
     - {name: best, qualify: orders(days=30) >= often and days_since_complaint() > 1}
+"""
+
+LIFETIME = """
+rulebook: lifetime
+version: 1
+zone: Europe/London
+currency: GBP
+parameters: {tenth: {value: 0.1, unit: share, why: enough for a test}}
+dimensions:
+  bought:
+    first_match: [{name: none, when: orders() == 0 and spend() == 0}, {name: once, otherwise: true}]
+  returns: {first_match: [{name: few, when: return_ratio() < tenth}, {name: many, otherwise: true}]}
+tiers: {ladder: [{name: base}]}
 """
 
 
@@ -127,6 +141,27 @@ def test_a_refund_that_leaves_the_window_first_raises_the_spend() -> None:
     assert book.conclude(state, NOW, None, GIVEN)[0] & 0b010 == 0
     assert book.conclude(state, NOW, None, GIVEN)[3] == ZONE.start(TODAY + 5)
     assert book.conclude(state, ZONE.start(TODAY + 5), None, GIVEN)[0] & 0b010
+
+
+def test_refunds_of_purchases_from_before_the_log_leave_nothing_and_no_less() -> None:
+    book = compile_book(LIFETIME)
+    state = CustomerState()
+    before = Refund(
+        event_id="r", source="t", occurred_at=NOW, refund_id="r", amount_minor=7_000,
+        currency="GBP", kind="return", full=True, purchased_at=NOW - 900 * DAY_S,
+    )  # fmt: skip
+    fold(state.facts, before, ZONE, TODAY, 30)
+    assert book.conclude(state, NOW, None, GIVEN)[:3] == _interpreted(book, state, None)
+    assert book.conclude(state, NOW, None, GIVEN)[2] == [0, None]
+    bought = Purchase(
+        event_id="p", source="t", occurred_at=NOW, order_id="o", net_amount_minor=5_000,
+        currency="GBP",
+    )  # fmt: skip
+    fold(state.facts, bought, ZONE, TODAY, 30)
+    own = replace(before, event_id="q", full=False, purchased_at=NOW)
+    fold(state.facts, own, ZONE, TODAY, 30)
+    assert book.conclude(state, NOW, None, GIVEN)[:3] == _interpreted(book, state, None)
+    assert book.conclude(state, NOW, None, GIVEN)[2] == [0, None]
 
 
 def test_a_level_once_reached_is_kept_down_to_keep() -> None:
