@@ -54,8 +54,8 @@ class Subscriber:
 
     def _segment(self, said: SegmentChanged) -> None:
         known, left = self.categories.get(said.dimension, _NOTHING), frozenset(said.removed)
-        if said.dimension.startswith("group."):
-            left -= {"out"}
+        if said.dimension.startswith("group."):  # that she is out is told only after she was in
+            left -= {"out"} - known
         assert left <= known
         assert known.isdisjoint(said.added)
         self.categories[said.dimension] = (known - left) | {*said.added}
