@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from models import buckets, fold_cases, fold_sales
 from models.fold import newer_attribute
 from models.fold_series import RETENTION_DAYS, count, retain, series
+from models.home_currency import count_in
 
 if TYPE_CHECKING:
     from models.calendar import Calendar
@@ -44,7 +45,7 @@ def _trade(facts: Facts, other: Facts) -> None:
     if facts.currency is None:
         facts.currency = other.currency
     elif other.currency not in {None, facts.currency}:
-        _into_series(other)
+        count_in(other, facts.currency)
     fold_sales.merge_channels(facts, other)
     largest = _largest(facts, other)
     for day, net, orders in zip(other.days, other.net_minor, other.orders, strict=True):
@@ -65,17 +66,6 @@ def _trade(facts: Facts, other: Facts) -> None:
     facts.first_purchase_at = _least(facts.first_purchase_at, other.first_purchase_at)
     last, others = facts.last_purchase_at, other.last_purchase_at
     facts.last_purchase_at = max(last or 0, others or 0) or None
-
-
-def _into_series(other: Facts) -> None:
-    """Move amounts into the series of their currency; what remains are orders without amounts."""
-    for day, net in zip(other.days, other.net_minor, strict=True):
-        count(other, f"net:{other.currency}", day, net)
-    for day, amount in zip(*other.series.pop("refund", ([], [])), strict=True):
-        count(other, f"refund:{other.currency}", day, amount)
-    other.series.pop(_LARGEST, None)
-    other.net_minor = [0] * len(other.days)
-    other.pruned_net_minor = 0
 
 
 def _largest(facts: Facts, other: Facts) -> dict[int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from models.events import CustomerMoved, Profile, Refund
+from models.home_currency import count_in
 from rules.acting import Marks, Occasion, act, next_turn
 from rules.announcing.announce import Change, announce
 from rules.churn_risk import assess, step
@@ -57,8 +58,8 @@ def evaluate(
     if book is None or state.erased or state.moved_to is not None:
         state.due = None
         return
-    if state.facts.currency is None:  # what comes before a purchase is compared with it
-        state.facts.currency = book.currency
+    if state.facts.currency != book.currency:  # what comes from now on is in the book's
+        count_in(state.facts, book.currency)
     concluded = state.concluded
     on_hold = is_on_hold(concluded.standing, at)
     band = churn_due = quiet_until = None

@@ -90,6 +90,18 @@ def test_who_came_before_the_rulebook_is_compared_in_its_currency() -> None:
     assert category(customer, "income") is None
 
 
+def test_who_paid_otherwise_before_the_rulebook_pays_in_its_currency_from_then_on() -> None:
+    customer = Driver(first_tick=at(-1))
+    customer.take(customer.purchase(at(0), 100, currency="USD"))
+    customer.take(customer.purchase(at(1), 3_000))
+    customer.activate(activation(1, amounts()))
+    customer.take(customer.purchase(at(3), 8_000))
+    facts = customer.known.facts
+    assert (facts.currency, facts.net_minor) == ("EUR", [0, 3_000, 8_000])
+    assert facts.series["net:USD"][1] == [100, 0]
+    assert customer.tiers()[-1][1] == "gold"
+
+
 def test_what_comes_in_another_currency_counts_at_the_rate_of_its_day() -> None:
     # The stories begin on 4 October 2024.
     customer = driver(("2024-10-01", 0.9), ("2024-10-05", 0.8), ("2024-10-06", 0.5))
