@@ -16,7 +16,9 @@ from models.customer import Facts, pack, unpack
 from models.errors import Reason
 from models.events import (
     Complaint,
+    CustomerErased,
     CustomerMoved,
+    CustomersMerged,
     Profile,
     Purchase,
     Refund,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 ATTRIBUTE_BYTES_MAX = 1_024  # of a profile attribute, as JSON: it bounds the size of a state
 STATE_BYTES_MAX = 1_000_000  # of a packed state: what its topic takes
+_ENDS = CustomersMerged | CustomerErased  # they count on no day, and nobody ends twice
 _CONCLUDED_BYTES_MAX = 131_072  # of a sent one but for its facts: an override, ids, absorbed ids
 
 
@@ -72,12 +75,12 @@ def admit(
     if isinstance(event, CustomerMoved):  # what it is of was accepted where it comes from
         sent = sent_state(event)
         return sent if isinstance(sent, Refusal) else event
-    if state is not None and state.floor and key <= state.floor:
+    if state is not None and state.floor and key <= state.floor and not isinstance(event, _ENDS):
         return Refusal(
             Reason.TOO_LATE,
             "the customer is so busy that only her newest events can be told from repeats",
         )
-    if today is not None and day < today - LATENESS_DAYS:
+    if today is not None and day < today - LATENESS_DAYS and not isinstance(event, _ENDS):
         return Refusal(
             Reason.TOO_LATE,
             f"occurred_at {rfc3339(event.occurred_at)} lies {today - day} days before the "

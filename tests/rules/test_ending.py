@@ -1,0 +1,37 @@
+"""How a customer's stream ends: who is erased or merged, whenever it was decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from models import events
+from models.customer import SEEN_MAX
+from rules.reduce import Reduction
+from tests.rules.driving import Driver, at, book
+
+OLD: dict[str, Any] = {"event_id": "x", "source": "crm", "occurred_at": at(0)}
+ENDS = (
+    events.CustomerErased(**OLD, basis="request"),
+    events.CustomersMerged(**OLD, absorbed="anna", survivor="ann", by="crm"),
+)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_whoever_is_busy_can_be_erased_or_merged(end: events.CustomerEvent) -> None:
+    """No event of the time can be told from a repeat, but nobody ends twice."""
+    customer = Driver(book(), first_tick=at(0))
+    for second in range(SEEN_MAX + 9):
+        customer.take(customer.purchase(at(1) + second))
+    assert isinstance(customer.take(end), Reduction)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_end_is_never_too_late(end: events.CustomerEvent) -> None:
+    """Laws allow a month and more between a request and its execution."""
+    customer = Driver(book(), first_tick=at(0))
+    customer.take(customer.purchase(at(0)))
+    customer.pass_to(at(95))
+    assert isinstance(customer.take(end), Reduction)
+    assert customer.known.facts.orders == []
