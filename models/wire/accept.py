@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from models import events
 from models.errors import BadEvent, Reason
@@ -81,4 +81,4 @@ def _raised(topic: TopicTypes, document: bytes) -> bytes | None:
         return None
     for step in range(version, SCHEMA_VERSION):
         older = topic.upcasts[step](older)
-    return msgspec.json.encode(older)
+    return to_json(older)

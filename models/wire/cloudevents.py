@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
+from pydantic_core import from_json, to_json
 
 from models.errors import BadEvent, Reason
 from models.wire.refusal import quoted
@@ -50,10 +50,14 @@ def plain_json(topic: TopicTypes, value: bytes, headers: Headers) -> bytes:
 
 
 def json_object(value: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that a value holds, or None where it holds none."""
+    """Return the JSON object that a value holds, or None where it holds none.
+
+    Whatever validation can read, `NaN` and endless numbers too: another parser would refuse an
+    event for what its unknown fields hold.
+    """
     try:
-        document = msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        document = from_json(value)
+    except ValueError:
         return None
     return document if isinstance(document, dict) else None
 
@@ -95,7 +99,7 @@ def _supplied(topic: TopicTypes, data: dict[str, Any], attributes: dict[str, Any
         if suffix is not None:
             data.setdefault("schema_version", int(suffix[1]))
         data.setdefault("event", _event_name(topic, event_type))
-    return msgspec.json.encode(data)
+    return to_json(data)
 
 
 def _event_name(topic: TopicTypes, event_type: str) -> str:

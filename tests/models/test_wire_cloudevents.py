@@ -44,6 +44,20 @@ def test_all_modes_agree(event: WireEvent) -> None:
     assert accept(topic, None, whole, STRUCTURED, offset=0) == plain
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400", "1e2", "9" * 40])
+def test_numbers_in_unknown_fields_are_ignored_in_every_mode(number: str) -> None:
+    attributes, data = _split(PURCHASE)
+    odd = {**data, "x": "?"}
+    for value, headers in (
+        ({**PURCHASE, "x": "?"}, ()),
+        (odd, _binary(attributes)),
+        ({**attributes, "data": odd}, STRUCTURED),
+    ):
+        written = json.dumps(value).replace('"?"', number).encode()
+        taken = accept(PURCHASES, None, written, headers, offset=0)
+        assert taken == accepted(PURCHASE)._replace(unknown_fields=("x",))
+
+
 @pytest.mark.parametrize(
     "event_type", ["purchase", "com.example.purchase", "purchase.v1", "customer.purchase.v1"]
 )
