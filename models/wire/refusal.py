@@ -1,11 +1,12 @@
 """From validation errors to a refusal: one reason for machines, a message that says what to do.
 
-A message names fields and cites at most 60 characters of a value: it goes into a dead letter's
-header and into logs, and what a producer sent by mistake may be anything.
+A message names fields and cites at most 60 characters of a value, and no e-mail address: it goes
+into a dead letter's header and into logs, and what a producer sent by mistake may be anything.
 """
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from itertools import islice
 from typing import NamedTuple
@@ -15,13 +16,14 @@ from pydantic_core import ErrorDetails
 
 from models.errors import BadEvent, Reason
 from models.wire.base import SCHEMA_VERSION
-from models.wire.fields import E_MAIL, UNKNOWN_CURRENCY
+from models.wire.fields import UNKNOWN_CURRENCY
 from models.wire.topics import TopicTypes, home_of
 
 QUOTED_MAX = 60
 FINDINGS_MAX = 3
 _PRINTED_BITS_MAX = 1_024
 _COMPARED_MAX = 64  # names looked at for a misspelling; comparing is slow
+_E_MAIL = re.compile(r"[^@\s]@")  # the address may be cut off behind it
 
 # Which finding decides where there are several: version and customer give sense to the others.
 _PRECEDENCE = (
@@ -62,8 +64,10 @@ def quoted(value: object) -> str:
         return "an object" if isinstance(value, dict) else "a list"
     if isinstance(value, int) and value.bit_length() > _PRINTED_BITS_MAX:
         return "a huge number"  # Python refuses to print it
-    # A text is cut before repr, which would copy all of it.
-    return _cut(repr(value[:QUOTED_MAX] if isinstance(value, str) else value))
+    if not isinstance(value, str):
+        return _cut(repr(value))
+    text = value[:QUOTED_MAX]  # repr would copy all of it
+    return "an e-mail address" if _E_MAIL.search(text) else _cut(repr(text))
 
 
 def _cut(text: str) -> str:
@@ -103,7 +107,7 @@ def _text(finding: _Finding, topic: TopicTypes, key: bytes | None) -> str:
         return _wrong_version(details["input"], finding.reason)
     if path == ("customer_id",) and kind == "missing" and key:
         stand_in = quoted(key.decode(errors="replace"))
-        return f"{_fault(path, details)}; the record's key {stand_in} does not stand in for it"
+        return f"{_fault(path, details)}; the record's key ({stand_in}) does not stand in for it"
     return _fault(path, details)
 
 
@@ -114,9 +118,7 @@ def _fault(path: tuple[int | str, ...], details: ErrorDetails) -> str:
     where = _cut(".".join(str(step) for step in path if step != "[key]"))
     if details["type"] == "missing":
         return f"{where}: missing, but required{_misspelt(str(path[-1]), details['input'])}"
-    # An e-mail address is kept out of the logs that this message ends up in.
-    cited = "" if details["type"] == E_MAIL else f" (got {quoted(details['input'])})"
-    return f"{where}: {_plain(details)}{_hint(where, details)}{cited}"
+    return f"{where}: {_plain(details)}{_hint(where, details)} (got {quoted(details['input'])})"
 
 
 def _plain(details: ErrorDetails) -> str:

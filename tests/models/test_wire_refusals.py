@@ -140,6 +140,7 @@ def test_unknown_version_outweighs_all_else() -> None:
         (None, "valid string"),
         ("a\nb", "no control characters"),
         ("li.na@example.com", "e-mail"),
+        ("Li Na <li.na@example.com> ", "e-mail"),
     ],
 )
 def test_no_usable_customer(customer: object, part: str) -> None:
@@ -148,15 +149,28 @@ def test_no_usable_customer(customer: object, part: str) -> None:
     assert part in str(refusal)
 
 
-def test_an_e_mail_address_is_not_cited() -> None:
-    assert "li.na" not in str(refused({**PURCHASE, "customer_id": "li.na@example.com"}))
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"customer_id": "li.na@example.com"},
+        {"customer_id": "li.na@example.com\n"},
+        {"customer_id": "li.na@" + "x" * 128},
+        {"occurred_at": "li.na@example.com"},
+    ],
+)
+def test_an_e_mail_address_is_not_cited(fields: WireEvent) -> None:
+    assert "li.na" not in str(refused({**PURCHASE, **fields}))
+
+
+def test_an_e_mail_address_that_is_the_key_is_not_cited() -> None:
+    assert "li.na" not in str(refused_value(b'{"event": "purchase"}', b"li.na@example.com"))
 
 
 def test_the_key_does_not_stand_in_for_the_customer() -> None:
     event = {name: value for name, value in PURCHASE.items() if name != "customer_id"}
     refusal = refused_value(json.dumps(event).encode(), b"C-1042")
     assert refusal.reason is Reason.NO_CUSTOMER
-    assert "the record's key 'C-1042' does not stand in for it" in str(refusal)
+    assert "the record's key ('C-1042') does not stand in for it" in str(refusal)
 
 
 @pytest.mark.parametrize("currency", ["XXX", "eur", "€", "", 978])
