@@ -23,6 +23,7 @@ QUOTED_MAX = 60
 FINDINGS_MAX = 3
 _PRINTED_BITS_MAX = 1_024
 _COMPARED_MAX = 64  # names looked at for a misspelling; comparing is slow
+_FRAME_MAX = 16  # bytes that a serializer or an editor may have put before a value
 _E_MAIL = re.compile(r"[^@\s]@")  # the address may be cut off behind it
 
 # Which finding decides where there are several: version and customer give sense to the others.
@@ -96,7 +97,7 @@ def _reason(details: ErrorDetails, path: tuple[int | str, ...]) -> Reason:
 def _text(finding: _Finding, topic: TopicTypes, key: bytes | None) -> str:
     _, kind, path, details = finding
     if kind == "json_invalid":
-        return f"the value is not JSON in UTF-8: {_plain(details)}"
+        return f"the value is not JSON in UTF-8: {_plain(details)}{_unprinted(details['input'])}"
     if finding.reason is Reason.NOT_JSON:
         return "the value is JSON, but not an object: {…} is expected"
     if finding.reason is Reason.UNKNOWN_TYPE:
@@ -119,6 +120,14 @@ def _fault(path: tuple[int | str, ...], details: ErrorDetails) -> str:
     if details["type"] == "missing":
         return f"{where}: missing, but required{_misspelt(str(path[-1]), details['input'])}"
     return f"{where}: {_plain(details)}{_hint(where, details)} (got {quoted(details['input'])})"
+
+
+def _unprinted(value: bytes) -> str:
+    """Say which bytes nobody sees before the object: a byte order mark, a serializer's frame."""
+    before = value[:_FRAME_MAX].partition(b"{")[0].strip()
+    if before.isascii() and before.decode().isprintable():
+        return ""
+    return f"; the bytes {before.hex(' ')} come first: send the object alone"
 
 
 def _plain(details: ErrorDetails) -> str:

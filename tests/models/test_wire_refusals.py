@@ -78,6 +78,8 @@ def test_a_missing_field_is_named(name: str, field: str) -> None:
         (b"paid 12 EUR", "not JSON"),
         (b'{"event": "purchase"', "not JSON"),
         (b'{"event": "\xff"}', "not JSON in UTF-8"),
+        (b"\xef\xbb\xbf{}", "the bytes ef bb bf come first: send the object alone"),
+        (b"\0\0\0\0\7{}", "the bytes 00 00 00 00 07 come first"),
         (b"[1, 2]", "not an object"),
         (b'"purchase"', "not an object"),
         (b"null", "not an object"),
