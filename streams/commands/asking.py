@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.calendar import rfc3339
+from models.customer import CustomerState
 from streams.commands.common import out, reach, run, settings
 from streams.commands.finding import Found, find
 from streams.commands.telling import money
@@ -34,6 +35,9 @@ async def _found(customer_id: str) -> Found:
 def _lines(found: Found) -> Iterable[tuple[str, str]]:
     facts, concluded = found.state.facts, found.state.concluded
     yield "customer", f"{found.customer} (partition {found.partition})"
+    if found.state.erased or found.state.moved_to is not None:
+        yield from _ended(found.state)
+        return
     book = None if found.era is None else found.era.book
     if book is not None and concluded.tier is not None:
         since = "" if concluded.tier_since is None else f" since {rfc3339(concluded.tier_since)}"
@@ -64,3 +68,12 @@ def _lines(found: Found) -> Iterable[tuple[str, str]]:
     if found.state.due is not None:
         yield "looked at again", rfc3339(found.state.due)
     yield "outputs so far", str(concluded.revision)
+
+
+def _ended(state: CustomerState) -> Iterable[tuple[str, str]]:
+    """Say why there is nothing more about a customer."""
+    if state.moved_to is None:
+        yield "erased", "nothing is kept but how many outputs there were"
+    else:
+        yield "merged into", state.moved_to
+    yield "outputs so far", str(state.concluded.revision)
