@@ -140,7 +140,7 @@ def _segments(envelope: Envelope, book: Book, change: Change, decisions: list[An
 
 
 _GROUP = "group."
-_OUT = ("out",)  # of a group: so is everybody before the first look, and once it is gone
+_OUT = ("out",)  # of a group: so is everybody before the first look, and once it or she is gone
 
 
 def _differ(left: tuple[str, ...] | None, entered: tuple[str, ...] | None) -> bool:
@@ -153,9 +153,15 @@ def _differ(left: tuple[str, ...] | None, entered: tuple[str, ...] | None) -> bo
 def _gone(envelope: Envelope, carried: Carried) -> Iterator[SegmentChanged]:
     """Yield the outputs for the dimensions that the new rulebook does not have by their names."""
     for dimension in carried.dimensions:
-        left = carried.categories.get(dimension.name)
-        if left and not (left == _OUT and dimension.name.startswith(_GROUP)):
-            yield segment_changed(envelope, dimension, left, ())
+        yield from left_for_good(envelope, dimension, carried.categories.get(dimension.name))
+
+
+def left_for_good(
+    envelope: Envelope, dimension: Dimension, left: tuple[str, ...] | None
+) -> Iterator[SegmentChanged]:
+    """Yield the output that tells that categories are left for no others, if any were entered."""
+    if left and not (left == _OUT and dimension.name.startswith(_GROUP)):
+        yield segment_changed(envelope, dimension, left, ())
 
 
 def segment_changed(

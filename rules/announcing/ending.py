@@ -14,7 +14,7 @@ from models.calendar import rfc3339
 from models.customer import Conclusions, CustomerState
 from models.decisions import Rank, TierChanged
 from models.events import CustomersMerged
-from rules.announcing.announce import segment_changed, stopped
+from rules.announcing.announce import left_for_good, stopped
 from rules.announcing.envelope import TIER, Envelope, enveloped
 from rules.tiers.tiering import visible_warning
 
@@ -46,11 +46,8 @@ def end(
     ):
         envelope = enveloped(app, customer, state, era, trigger)
         decisions.append(_left(envelope, book, reason, concluded.tier, concluded.tier_since))
-        decisions += [
-            segment_changed(envelope, dimension, left, ())
-            for dimension, was in zip(book.dimensions, concluded.categories, strict=False)
-            if (left := dimension.names(was))
-        ]
+        for dimension, was in zip(book.dimensions, concluded.categories, strict=False):
+            decisions += left_for_good(envelope, dimension, dimension.names(was))
         policies = [p for i, p in enumerate(book.policies) if concluded.policies >> i & 1]
         requests = [(book.actions[i], asked) for i, asked in sorted(concluded.asked.items())]
         decisions += stopped(envelope, policies, requests, reason)

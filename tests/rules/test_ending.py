@@ -8,6 +8,7 @@ import pytest
 
 from models import events
 from models.customer import SEEN_MAX
+from models.decisions import SegmentChanged
 from rules.reduce import Reduction
 from tests.rules.driving import Driver, at, book
 
@@ -35,3 +36,15 @@ def test_an_end_is_never_too_late(end: events.CustomerEvent) -> None:
     customer.pass_to(at(95))
     assert isinstance(customer.take(end), Reduction)
     assert customer.known.facts.orders == []
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_of_groups_only_those_that_were_entered_are_left(end: events.CustomerEvent) -> None:
+    """Nobody was told that she is out of the others, and once she is gone she is out of all."""
+    groups = "groups: {keen: {when: orders(days=6) > 0}, lost: {when: orders(days=6) == 0}}\n"
+    customer = Driver(book() + groups, first_tick=at(0))
+    customer.take(customer.purchase(at(0)))
+    customer.take(end)
+    said = [d for d in customer.said if isinstance(d, SegmentChanged)]
+    told = [(d.dimension, d.from_, d.to) for d in said if d.dimension.startswith("group.")]
+    assert told == [("group.keen", "out", "in"), ("group.keen", "in", None)]
