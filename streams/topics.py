@@ -46,7 +46,8 @@ _REPLICATION_MAX = 3
 _UNCLEAN = "unclean.leader.election.enable"
 _IN_SYNC = "min.insync.replicas"
 _AT_LEAST = frozenset({"retention.ms", "delete.retention.ms", "max.message.bytes", _IN_SYNC})
-_AT_MOST = frozenset({"segment.bytes", "min.cleanable.dirty.ratio"})
+_AT_MOST = frozenset({"segment.bytes", "min.cleanable.dirty.ratio", "max.compaction.lag.ms"})
+_REPLACED_DAYS_MAX = 7  # how long a compacted topic may keep what newer records have replaced
 
 
 class Topic(NamedTuple):
@@ -122,6 +123,8 @@ class Catalogue:
             "segment.bytes": str(64 << 20),
             "min.cleanable.dirty.ratio": "0.2",
             "delete.retention.ms": str(self.delete_retention_days * days),
+            # Of a quiet partition, what an erasure replaced would else stay for as long as it is.
+            "max.compaction.lag.ms": str(_REPLACED_DAYS_MAX * days),
         }
         log = delete | {
             "retention.ms": str(self.log_retention_days * days),

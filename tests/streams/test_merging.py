@@ -149,6 +149,22 @@ def test_who_is_erased_takes_a_history_that_arrives_with_her() -> None:
     assert spent(husk) == 0
 
 
+@pytest.mark.parametrize("named", [HERE[0], THERE[0]])
+def test_who_was_merged_is_erased_by_either_of_her_ids(named: str) -> None:
+    world, (gone, stays) = World(), (HERE[0], THERE[0])
+    world.tell(gone, purchase(1))
+    world.tell(gone, merge(1, gone, stays))
+    world.run(Random(1))
+    world.tell(named, events.CustomerErased(event_id="x", source="crm", occurred_at=NOW, basis="r"))
+    world.run(Random(1))
+    left, husk = world.state(gone), world.state(stays)
+    assert left is not None
+    assert left.moved_to == stays
+    assert husk is not None
+    assert husk.erased
+    assert (spent(husk), husk.absorbed, husk.seen) == (0, [], b"")
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(PEOPLE)), min_size=1, max_size=8),

@@ -74,6 +74,7 @@ def test_a_wrong_partition_count_is_named_with_the_mend() -> None:
         (STATE, "delete.retention.ms", "86400000", False),
         (STATE, "segment.bytes", str(16 << 20), True),
         (STATE, "segment.bytes", str(1 << 30), False),
+        *((name, "max.compaction.lag.ms", str(2**63 - 1), False) for name in (STATE, TIER_CURRENT)),
         ("segment.control.v1", "retention.ms", str(500 * 86_400_000), False),
         *(
             (name, "retention.bytes", str(1 << 40), False)
