@@ -57,9 +57,11 @@ async def find_past(reached: Reach, customer: str, at: int) -> Found:
     """Build a customer again as she was at an instant, from the log.
 
     Raises:
+        CommandFailed: she was erased since, or there is nothing about her.
         OutOfSight: the log does not say.
-        Unavailable: the log cannot be read.
+        Unavailable: the log or the store does not answer.
     """
+    await _raise_erased(reached, customer)
     catalogue = reached.catalogue
     with Progress(TextColumn("{task.description}"), BarColumn(), console=err) as bar:
         task = bar.add_task("reading the log", total=None)
@@ -73,3 +75,12 @@ async def find_past(reached: Reach, customer: str, at: int) -> Found:
             lambda done, whole: bar.update(task, completed=done, total=whole),
         )
     return Found(customer, seen.partition, seen.position, seen.state, seen.era, seen.history)
+
+
+async def _raise_erased(reached: Reach, customer: str) -> None:
+    """Refuse who was erased, by whichever of her ids: the log has not forgotten her yet."""
+    found = await find(reached, customer)
+    while found.state.moved_to is not None:
+        found = await find(reached, found.state.moved_to)
+    if found.state.erased:
+        raise CommandFailed(f"{customer} was erased; nothing is told of her past")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from models import events
 from models.calendar import iso_date, rfc3339
-from streams.commands.common import CommandFailed
+from streams.commands.common import CommandFailed, Reach
 from streams.commands.explaining import say
-from streams.commands.finding import Found
+from streams.commands.finding import Found, find_past
 from streams.jobs.hindsight import as_of
 from streams.log.port import Entry
+from streams.settings import Settings
+from streams.topics import Catalogue
 from tests.rules.driving import GOLD, GRACED, activation, book
 from tests.streams.place import Place, purchase
 from tests.streams.test_preview import tick
@@ -159,6 +161,26 @@ async def test_who_was_merged_or_erased_is_not_explained() -> None:
         made = place(Entry(b"anna", events.encode(event)))
         with pytest.raises(CommandFailed, match=message):
             say(await found(made, 30), "test")
+
+
+async def test_nobody_is_told_the_past_of_who_was_erased() -> None:
+    """By none of her ids, though the log has not forgotten it yet."""
+    fields: dict[str, Any] = {"source": "crm", "occurred_at": START + DAY_S}
+    merged = events.CustomersMerged(
+        event_id="m", **fields, absorbed="anna", survivor="bert", by="kim"
+    )
+    erased = events.CustomerErased(event_id="x", **fields, basis="request")
+    made = place(*(Entry(b"anna", events.encode(event)) for event in (merged, erased)))
+    for _ in range(2):  # the second time, what the first sent to Bert
+        await made.feed(await made.taken())
+    log, store = cast("tuple[Any, ...]", (made.log, made.store))
+    none, chosen = cast("Any", None), Settings(app="test", partitions=1)
+    reached = Reach(chosen, Catalogue.of(chosen), log, none, none, store)
+    with pytest.raises(CommandFailed, match="anna was erased"):
+        await find_past(reached, "anna", START + 2)
+    made.append(purchase(9, b"carl"))
+    await made.feed(await made.taken())
+    assert (await find_past(reached, "carl", START + 60 * DAY_S)).state.facts.orders == [1]
 
 
 async def test_before_the_first_rulebook_it_is_said_what_to_do() -> None:
