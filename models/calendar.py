@@ -1,8 +1,9 @@
 """Days of a time zone. Everything inside Tierstream is whole seconds since 1970 (UTC).
 
 A day is the number of local days since 1970-01-01, so windows are integer arithmetic. The offset of
-a zone is looked up once per quarter of an hour (every zone's changes fall on one) and remembered,
-which makes `day` about ten times cheaper than going through `datetime`.
+a zone is looked up once per day (UTC) and remembered, which makes `day` about ten times cheaper
+than going through `datetime`. On a day on which clocks change it is looked up once per minute, for
+not all change on the hour: Newfoundland's did at 00:01.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ reset_tzpath(())  # the package's zones alone: two hosts' own may differ, and wi
 
 DAY_S = 86_400
 PERIOD_MONTHS = {"month": 1, "quarter": 3, "half": 6, "year": 12}
-_SLOT_S = 900
-_OFFSETS_MAX = 200_000  # about 2,000 days' worth of quarter hours, at most 20 MB
-_STARTS_MAX = 10_000  # day starts remembered: a year of days on each side, and more
+_MINUTE_S = 60
+_DAY_MIN = 1_440
+_DAYS_MAX = 10_000  # days remembered, of each kind: 27 years, about 1 MB
 _EPOCH = date(1970, 1, 1)
 _NO_ZONES = ("localtime", "posixrules", "posix/", "right/")
 """Files beside the zones: what this machine is set to, and times that count leap seconds."""
@@ -55,17 +56,16 @@ class Calendar:
 
     def day(self, at: int) -> int:
         """Return the local day number of instant `at`."""
-        slot = at // _SLOT_S
-        offset = self._offsets.get(slot)
+        offset = self._offsets.get(at // DAY_S)
         if offset is None:
-            offset = self._remember(slot)
+            offset = self._offset(at)
         return (at + offset) // DAY_S
 
     def start(self, day: int) -> int:
         """Return the instant at which local day `day` begins."""
         start = self._starts.get(day)
         if start is None:
-            if len(self._starts) >= _STARTS_MAX:
+            if len(self._starts) >= _DAYS_MAX:
                 self._starts.clear()
             start = self._starts[day] = self._start(day)
         return start
@@ -75,7 +75,7 @@ class Calendar:
         start = int(midnight.timestamp())
         # Where the clocks jump over midnight, the day begins at the jump.
         while self.day(start) < day:
-            start += _SLOT_S
+            start += _MINUTE_S
         return start
 
     @staticmethod
@@ -83,13 +83,23 @@ class Calendar:
         """Return the calendar date of a day number."""
         return _EPOCH + timedelta(days=day)
 
-    def _remember(self, slot: int) -> int:
-        if len(self._offsets) >= _OFFSETS_MAX:
+    def _offset(self, at: int) -> int:
+        """Return the offset at an instant; remember it where it is that of the whole day."""
+        day = at // DAY_S
+        offset = _ahead_s(self._zone, day * _DAY_MIN)
+        if offset != _ahead_s(self._zone, (day + 1) * _DAY_MIN - 1):
+            return _ahead_s(self._zone, at // _MINUTE_S)
+        if len(self._offsets) >= _DAYS_MAX:
             self._offsets.clear()
-        offset = datetime.fromtimestamp(slot * _SLOT_S, self._zone).utcoffset()
-        seconds = int(offset.total_seconds()) if offset is not None else 0
-        self._offsets[slot] = seconds
-        return seconds
+        self._offsets[day] = offset
+        return offset
+
+
+@lru_cache(maxsize=1_024)
+def _ahead_s(zone: ZoneInfo, minute: int) -> int:
+    """Return by how much a zone's clocks are ahead of UTC in a minute since 1970."""
+    offset = datetime.fromtimestamp(minute * _MINUTE_S, zone).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import tracemalloc
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from models import calendar as calendar_module
 from models.calendar import (
+    DAY_S,
     PERIOD_MONTHS,
     Calendar,
     anniversary,
@@ -27,9 +29,10 @@ from models.calendar import (
     year_from,
 )
 
-# Summer time at one o'clock and at midnight, half hours, and a skipped day (Apia, December 2011).
+# Summer time at one o'clock, at midnight and a minute later (St John's, till 2011), half hours, and
+# a skipped day (Apia, December 2011).
 ZONES = ("UTC", "Europe/London", "America/Sao_Paulo", "Asia/Kolkata", "Asia/Shanghai",
-         "Pacific/Apia", "America/New_York", "Africa/Cairo")  # fmt: skip
+         "Pacific/Apia", "America/New_York", "Africa/Cairo", "America/St_Johns")  # fmt: skip
 instants = st.integers(0, 4_102_444_800)
 
 
@@ -48,6 +51,24 @@ def test_a_day_starts_at_its_first_instant(zone: str, at: int) -> None:
     assert days.day(start) == days.day(at)
     assert days.day(start - 1) < days.day(start)
     assert days.day(start) != days.day(start - 1)
+
+
+def test_clocks_that_change_a_minute_after_midnight() -> None:
+    days, midnight = Calendar("America/St_Johns"), 1_289_097_000  # 7 November 2010, 02:30 UTC
+    before = days.day(midnight - 1)
+    assert [days.day(midnight + s) - before for s in (0, 59, 60, 899, 3_599, 3_600)] == [
+        *(1, 1, 0, 0, 0, 1)
+    ]
+
+
+def test_a_year_that_was_looked_at_takes_little_memory() -> None:
+    days = Calendar("Europe/London")
+    tracemalloc.start()
+    for at in range(1_700_000_000, 1_700_000_000 + 366 * DAY_S, 900):
+        days.day(at)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 500_000
 
 
 def test_a_day_that_begins_at_one_in_the_morning() -> None:
