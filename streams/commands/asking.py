@@ -11,11 +11,13 @@ from rich.table import Table
 
 from models.calendar import rfc3339
 from models.customer import CustomerState
-from streams.commands.common import out, reach, run, settings
+from streams.commands.common import out, reach, readable, run, settings
 from streams.commands.finding import Found, find
 from streams.commands.telling import money
 
-CustomerId = Annotated[str, typer.Argument(help="The customer id, as in the events.")]
+CustomerId = Annotated[
+    str, typer.Argument(help="The customer id, as in the events.", callback=readable)
+]
 
 
 def customer(customer_id: CustomerId) -> None:

@@ -6,7 +6,6 @@ starts should wait for neither.
 
 from __future__ import annotations
 
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +13,7 @@ import msgspec
 import typer
 
 from models.calendar import Calendar, rfc3339
-from streams.clock import SystemClock, random_name
+from streams.clock import SystemClock
 from streams.commands.churn_input import (
     Amount,
     Csv,
@@ -31,6 +30,7 @@ from streams.commands.churn_input import (
     read_states,
     source_of,
 )
+from streams.commands.commanding import Reason, control_event, who
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
 from streams.log.port import Append, Entry
 from streams.topics import CONTROL
@@ -117,7 +117,7 @@ def fit(  # noqa: PLR0913, PLR0917 - its options
     horizon: Horizon = None,
     model: Model = "mbg-nbd",
     output: Annotated[Path | None, typer.Option(help="Write the model as JSON.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why; recorded with an activation.")] = None,
+    reason: Reason = None,
     *,
     log: FromLog = False,
     skip_bad: SkipBad = False,
@@ -239,27 +239,25 @@ async def _activate(trained: Trained, reason: str | None) -> int:
         era, _ = await newest_era(reached.store, reached.catalogue.partitions)
         _check_horizon(trained, era)
         before = 0 if era is None or era.record.model is None else era.record.model.version
-        value = activation(trained, before + 1, by=getuser(), reason=reason)
+        value = activation(trained, before + 1, by=who(), reason=reason)
         append = Append(reached.catalogue.name(CONTROL), 0, [Entry(None, value)])
         await reached.producer.deliver([append])
         return before + 1
 
 
 def activation(trained: Trained, version: int, *, by: str, reason: str | None = None) -> bytes:
-    """Return the control event that puts a fitted model into force from now on."""
-    event = {
-        "event": "churn-model.activated",
-        "event_id": random_name(),
-        "occurred_at": rfc3339(SystemClock().now()),
-        "source": "tierstream",
-        "schema_version": 1,
-        "by": by,
+    """Return the control event that puts a fitted model into force from now on.
+
+    Raises:
+        CommandFailed: ingress would refuse it.
+    """
+    fields = {
         "version": version,
         **msgspec.structs.asdict(trained.fitted.model),
         "calibration": trained.calibration,
         "coins": trained.coins,
     }
-    return msgspec.json.encode(event if reason is None else event | {"reason": reason})
+    return control_event("churn-model.activated", by, reason, fields)
 
 
 def _check_horizon(trained: Trained, era: Era | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from getpass import getuser
 from typing import Annotated
 
 import msgspec
@@ -11,7 +10,17 @@ from rich.table import Table
 
 from models.calendar import rfc3339
 from streams.clock import SystemClock
-from streams.commands.common import CommandFailed, Reach, instant, out, reach, run, settings
+from streams.commands.commanding import who
+from streams.commands.common import (
+    CommandFailed,
+    Reach,
+    instant,
+    out,
+    reach,
+    readable,
+    run,
+    settings,
+)
 from streams.ledger import Position
 from streams.log.port import Append, Entry
 from streams.releases import ClockReleased, Releases
@@ -56,7 +65,7 @@ def advance(
 @app.command()
 def release(
     source: Annotated[str, typer.Argument(help="The source topic, with its prefix.")],
-    reason: Annotated[str, typer.Option(help="Why; recorded with the release.")],
+    reason: Annotated[str, typer.Option(help="Why; recorded with the release.", callback=readable)],
 ) -> None:
     """Let the clock go on without a source that is retired or stuck.
 
@@ -130,7 +139,7 @@ async def _release(source: str, reason: str) -> None:
             )
         ends = await reached.positions.ends([source])
         command = ClockReleased(
-            source, {number: end for (_, number), end in ends.items()}, getuser(), reason
+            source, {number: end for (_, number), end in ends.items()}, who(), reason
         )
         entry = Entry(None, msgspec.json.encode(command))
         await reached.producer.deliver([Append(reached.catalogue.name(CONTROL), 0, [entry])])

@@ -98,6 +98,18 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
     return asyncio.run(work)
 
 
+def readable(text: str | None) -> str | None:
+    """Return a text that was given as an argument; raises CommandFailed where it is not UTF-8."""
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError as error:
+        raise CommandFailed(
+            f"{text!r} is not UTF-8 from character {error.start + 1} on: is the terminal set to "
+            "another encoding?"
+        ) from None
+    return text
+
+
 def instant(text: str) -> int:
     """Return a written instant in seconds since 1970. Raises CommandFailed."""
     try:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from getpass import getuser
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.table import Table
 
-from models.calendar import Calendar, rfc3339
+from models.calendar import Calendar
 from models.money import MINOR_DIGITS
 from rules.facts.rfm import LABELS
-from streams.clock import SystemClock, random_name
+from streams.commands.commanding import Reason, control_event, who
 from streams.commands.common import err, out, reach, run, settings
 from streams.jobs.rfm import Recut
 from streams.jobs.rfm import recut as compute
@@ -24,7 +23,7 @@ app = typer.Typer(no_args_is_help=True, help="RFM: grades of recency, frequency 
 
 @app.command()
 def recut(
-    reason: Annotated[str | None, typer.Option(help="Why; recorded with an activation.")] = None,
+    reason: Reason = None,
     *,
     activate: Annotated[
         bool, typer.Option("--activate", help="Put the cuts into force for every customer.")
@@ -56,25 +55,20 @@ async def _recut(reason: str | None, *, activate: bool) -> tuple[Recut, int | No
         if not activate:
             return found, None
         version = found.version_in_force + 1
-        value = activation(found, version, by=getuser(), reason=reason)
+        value = activation(found, version, by=who(), reason=reason)
         append = Append(reached.catalogue.name(CONTROL), 0, [Entry(None, value)])
         await reached.producer.deliver([append])
         return found, version
 
 
 def activation(found: Recut, version: int, *, by: str, reason: str | None = None) -> bytes:
-    """Return the control event that puts cuts into force from now on."""
-    event = {
-        "event": "rfm-cuts.activated",
-        "event_id": random_name(),
-        "occurred_at": rfc3339(SystemClock().now()),
-        "source": "tierstream",
-        "schema_version": 1,
-        "by": by,
-        "version": version,
-        **found.cuts._asdict(),
-    }
-    return msgspec.json.encode(event if reason is None else event | {"reason": reason})
+    """Return the control event that puts cuts into force from now on.
+
+    Raises:
+        CommandFailed: ingress would refuse it.
+    """
+    fields = {"version": version, **found.cuts._asdict()}
+    return control_event("rfm-cuts.activated", by, reason, fields)
 
 
 def _line(found: Recut, version: int | None) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from getpass import getuser
 from typing import Annotated
 
 import typer
@@ -17,10 +15,10 @@ from rules.compiler.compile import compile_book
 from rules.examples.coverage import coverage
 from rules.language.include import standalone
 from rules.language.nameable import nameable
-from streams.clock import SystemClock, random_name
 from streams.commands import changing, previewing, rehearsing
 from streams.commands.books import BookFile, proofread, summary
 from streams.commands.changing import has_places
+from streams.commands.commanding import Reason, control_event, who
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
 from streams.jobs.in_force import activated_as, in_force
 from streams.log.port import Append, Entry
@@ -47,10 +45,7 @@ app.command()(previewing.preview)
 
 
 @app.command()
-def activate(
-    file: BookFile,
-    reason: Annotated[str | None, typer.Option(help="Why; recorded with the activation.")] = None,
-) -> None:
+def activate(file: BookFile, reason: Reason = None) -> None:
     """Put a rulebook into force: every customer is concluded again under it, gradually.
 
     It has to say what takes the place of a tier or category of the one before. A name and version
@@ -115,25 +110,19 @@ async def _activate(text: str, book: Book, reason: str | None) -> bool:
         if before is not None and before.fingerprint == fingerprint:
             return False
         has_places(before, book)
-        entry = Entry(None, activation(whole, book, by=getuser(), reason=reason))
+        entry = Entry(None, activation(whole, book, by=who(), reason=reason))
         await reached.producer.deliver([Append(control, 0, [entry])])
         return True
 
 
 def activation(text: str, book: Book, *, by: str, reason: str | None = None) -> bytes:
-    """Return the control event that puts a checked rulebook into force from now on."""
-    event = {
-        "event": "rulebook.activated",
-        "event_id": random_name(),
-        "occurred_at": datetime.fromtimestamp(SystemClock().now(), UTC).isoformat(),
-        "source": "tierstream",
-        "schema_version": 1,
-        "by": by,
-        "name": book.name,
-        "version": book.version,
-        "text": text,
-    }
-    return json.dumps(event if reason is None else event | {"reason": reason}).encode()
+    """Return the control event that puts a checked rulebook into force from now on.
+
+    Raises:
+        CommandFailed: ingress would refuse it.
+    """
+    fields = {"name": book.name, "version": book.version, "text": text}
+    return control_event("rulebook.activated", by, reason, fields)
 
 
 def _arguments() -> dict[str, dict[str, list[str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from rules.compiler.compile import compile_book
 from streams.commands import ruling
+from streams.commands.commanding import who
 from streams.commands.common import CommandFailed
 from streams.commands.ruling import activate, activation
 from streams.jobs.in_force import in_force
@@ -106,3 +108,22 @@ def test_a_name_and_version_mean_one_rulebook_for_ever(control: MemoryLog, tmp_p
     with pytest.raises(CommandFailed, match=said):
         activate(file)
     assert written(control) == 3
+
+
+def test_what_ingress_would_refuse_is_not_called_activated(
+    control: MemoryLog, tmp_path: Path
+) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(TEXT, encoding="utf-8")
+    said = "nothing was activated.* reason: .*at most 128 characters.*Correct that"
+    with pytest.raises(CommandFailed, match=said):
+        activate(file, "so " * 43)
+    assert written(control) == 0
+
+
+def test_a_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as some number."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    assert who() == "uid 54321"

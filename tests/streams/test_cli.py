@@ -245,6 +245,8 @@ def test_a_closed_pipe_ends_a_command_without_a_word(arguments: list[str]) -> No
         (["rules", "test", "nothing.yaml"], "nothing.yaml does not exist; check the path"),
         (["rules", "check", "rules"], "rules cannot be read: Is a directory; check the path"),
         (["replay"], "--verify"),
+        (["explain", "\udcff"], "'\\udcff' is not UTF-8 from character 1 on"),
+        (["rules", "activate", "x.yaml", "--reason", "f\udcfcr"], "is not UTF-8 from character 2"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(
