@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import os
 from collections.abc import Collection
 from typing import Any, cast
 
@@ -101,7 +101,7 @@ class _App(faust.App):
             topic_allow_declare=False,
             web_enabled=False,
             TableManager=_NoTables,
-            datadir=tempfile.gettempdir(),
+            datadir=os.curdir,  # nothing is ever written there: a disk may be read-only
         )
 
     def subscribe_agent(self, topic: str) -> None:

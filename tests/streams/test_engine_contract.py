@@ -5,6 +5,7 @@ version: the name is gone, or means something else.
 """
 
 import inspect
+import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, cast
@@ -130,6 +131,14 @@ def test_a_stopped_actor_is_kept_by_its_supervisor_and_its_beacon() -> None:
     assert "await self.stop()" in source(Actor.on_isolated_partition_revoked)
     assert "self._services" in source(SupervisorStrategy.add)
     assert "self.children.append(node)" in source(Node.new)
+
+
+def test_an_app_is_made_where_no_disk_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError("no usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    assert _App("group", cast(Any, None), Positions.COMMITTED, Settings()).conf.datadir.is_dir()
 
 
 def test_the_monitor_keeps_the_name_of_each_actor_until_they_are_let_go() -> None:
