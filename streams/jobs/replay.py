@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from models import events
+from models.events import EngineRaised
 from streams.batch import Batch, Result
 from streams.errors import Halt
 from streams.ledger import START, Ledger, Origin, Position
@@ -33,6 +35,8 @@ class Verdict(NamedTuple):
     outputs_equal: bool
     start: int = 0
     """The first offset that the log still holds."""
+    raised: int | None = None
+    """The engine to which a record of the log raised an older one; None: none does."""
 
     @property
     def equal(self) -> bool:
@@ -46,6 +50,19 @@ class Verdict(NamedTuple):
         Equal digests prove as ever: then the application was founded on what the log holds.
         """
         return self.start > 0 and not self.equal
+
+    @property
+    def mixed(self) -> bool:
+        """Tell whether an older engine concluded the beginning, and this one does so otherwise.
+
+        Equal digests prove as ever: another partition's engine was the older one.
+        """
+        return self.raised is not None and not self.equal
+
+    @property
+    def proves(self) -> bool:
+        """Tell whether something follows from the digests, equal or not."""
+        return not (self.cut or self.mixed)
 
 
 class Replay:
@@ -97,7 +114,7 @@ class Replay:
 def shortfall(verdicts: Sequence[Verdict | None], prefix: str = "") -> str | None:
     """Say why the verdicts on all partitions prove nothing, or the contrary; None: they prove."""
     found = [verdict for verdict in verdicts if verdict is not None]
-    different = sum(not (verdict.equal or verdict.cut) for verdict in found)
+    different = sum(verdict.proves and not verdict.equal for verdict in found)
     if different:
         return (
             f"{different} partitions differ from their log. Was it concluded by another version? "
@@ -109,6 +126,12 @@ def shortfall(verdicts: Sequence[Verdict | None], prefix: str = "") -> str | Non
             "retention deleted what came before, so nothing can be proved there. Set "
             "TIERSTREAM_TOPIC_LOG_RETENTION_DAYS and the topic's retention.ms higher, for the "
             "next log; this one stays as it is, and workers go on"
+        )
+    if mixed := [f"{each.partition} (engine {each.raised})" for each in found if each.mixed]:
+        return (
+            "an older version of Tierstream concluded the beginning of the log, and a proof takes "
+            f"one that concluded all of it: nothing can be proved in partition {', '.join(mixed)}. "
+            "That comes with an upgrade, and workers go on"
         )
     if not found:
         return (
@@ -139,10 +162,11 @@ async def verify(
         return None
     replay = Replay(app, partition, partitions)
     bounds = await log.bounds(prefix + LOG, partition)
-    count = 0
+    count, raised = 0, None
     async for records, reached in log.read(prefix + LOG, partition, bounds.start, goal.next, CHUNK):
         replay.take(records, reached)
         count += len(records)
+        raised = next(filter(None, map(_raised, reversed(records))), raised)
         if progress is not None:
             progress(reached, goal.next)
     replay.settle()
@@ -154,7 +178,19 @@ async def verify(
         states_equal=position.states == goal.states,
         outputs_equal=position.outputs == goal.outputs,
         start=bounds.start,
+        raised=raised,
     )
+
+
+def _raised(record: Record) -> int | None:
+    """Return the engine that a record of the log says is newer than the one before."""
+    if record.key is not None or b"engine.raised" not in (record.value or b""):
+        return None
+    try:
+        event = events.decode(record.value or b"")
+    except msgspec.DecodeError:
+        return None
+    return event.engine if isinstance(event, EngineRaised) else None
 
 
 async def _settled(log: Log, topic: str, partition: int, app: str) -> Position | None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from models import events
 from models.errors import Reason
+from rules import eras
+from rules.eras import ENGINE, EraRecord
+from streams import batch
 from streams.errors import Halt
 from streams.jobs.replay import Verdict, shortfall, verify
 from streams.ledger import Origin
@@ -131,6 +137,39 @@ async def test_an_application_that_was_founded_on_a_later_log_is_proved() -> Non
     assert verdict is not None
     assert verdict.equal
     assert shortfall([verdict]) is None
+
+
+async def of_two_engines(monkeypatch: pytest.MonkeyPatch, began: int) -> Verdict:
+    """Return the verdict on a log that workers of engine `began` concluded first, then of ours."""
+    place, succeed = Place(), eras.succeed
+
+    def by_older(before: EraRecord | None, *change: Any) -> EraRecord:  # noqa: ANN401
+        record = succeed(before, *change)
+        return msgspec.structs.replace(record, engine=began) if before is None else record
+
+    with monkeypatch.context() as older:
+        older.setattr(batch, "succeed", by_older)
+        place.append(*some()[:-1])
+        await settled(place)
+    raised = events.EngineRaised(number=2, by="worker", engine=ENGINE, tzdata="2026a")
+    place.append(Entry(None, events.encode(raised)), tick(NOW))
+    await settled(place)
+    verdict = await verify(place.log, "test", 0, 1)
+    assert verdict is not None
+    return verdict
+
+
+async def test_what_an_older_engine_began_is_not_called_different(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verdict = await of_two_engines(monkeypatch, ENGINE - 1)
+    assert verdict.mixed
+    lacking = shortfall([verdict])
+    assert lacking is not None
+    assert f"nothing can be proved in partition 0 (engine {ENGINE})" in lacking
+    proved = await of_two_engines(monkeypatch, ENGINE)  # another partition's was the older one
+    assert proved.equal
+    assert shortfall([proved]) is None
 
 
 def test_what_is_settled_nowhere_proves_nothing() -> None:
