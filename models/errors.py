@@ -12,6 +12,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What reading bytes raises where they are not what they should be: text that is not UTF-8 is none
+of msgspec's own errors."""
+
 
 class Reason(StrEnum):
     """Why an input record was set aside as a dead letter."""

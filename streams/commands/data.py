@@ -13,6 +13,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.calendar import Calendar, calendar, rfc3339
+from models.errors import UNREADABLE
 from models.wire.refusal import quoted
 from streams.commands.common import CommandFailed, Reach, err, out, reach, run, settings
 from streams.commands.telling import TOLD, decoded, told
@@ -20,7 +21,7 @@ from streams.jobs.in_force import in_force
 from streams.jobs.play import Stage, play
 from streams.jobs.publish import CHUNK, BadLine, Mapped, SourceEvent, read, send
 from streams.jobs.replay import shortfall, verify
-from streams.log.feed import kafka_feed
+from streams.log.feed import Item, kafka_feed
 from streams.settings import Role
 from streams.topics import CONTROL
 
@@ -231,8 +232,18 @@ async def _watch(*, from_start: bool) -> None:
             while True:
                 for item in await feed.take():
                     if item.record.value is not None:
-                        change = decoded(names[item.topic], item.record.value)
-                        out.print(told(change, zone))
+                        _tell(item, names[item.topic], item.record.value, zone)
+
+
+def _tell(item: Item, topic: str, value: bytes, zone: Calendar) -> None:
+    """Tell a change; say where a record is none: another version's, or somebody else's."""
+    try:
+        change = decoded(topic, value)
+    except UNREADABLE as error:
+        place = f"{item.topic}, partition {item.partition}, offset {item.record.offset}"
+        err.print(f"{place}: no change that this version can tell: {error}", markup=False)
+    else:
+        out.print(told(change, zone))
 
 
 async def _replay() -> None:
@@ -249,6 +260,11 @@ async def _replay() -> None:
             if verdict.cut:
                 out.print(
                     f"partition {number}: the log begins at offset {verdict.start:,}: no proof"
+                )
+                continue
+            if verdict.mixed:
+                out.print(
+                    f"partition {number}: an older engine than {verdict.raised} began it: no proof"
                 )
                 continue
             states, outputs = (
