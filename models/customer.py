@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from models.buckets import Series
-from models.errors import BadState
+from models.errors import UNREADABLE, BadState
 
 SEEN_MAX = 256  # event ids remembered per customer
 SEEN_BYTES = 12  # event time (4 bytes, big endian) and event hash (8 bytes)
@@ -216,7 +216,7 @@ def unpack(data: bytes) -> CustomerState:
     """
     try:
         return _decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         message = f"a customer state cannot be read ({error}); was it written by a newer version?"
         raise BadState(message) from error
 

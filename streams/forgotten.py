@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import msgspec
 
 from models.customer import unpack
+from models.errors import UNREADABLE
 from streams.errors import Doubt
 from streams.ledger import Position
 from streams.log.port import Append, Entry, Log, Place, Record
@@ -115,7 +116,7 @@ class Forgotten:
             return None  # the tombstone of somebody erased
         try:
             revision = _output(record.value).revision
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return None  # somebody else wrote into an output topic
         name = keys.customer_field(record.key)
         (value,) = checked(self.held, await self.store.view(self.number, [name]))

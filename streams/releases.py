@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from models.errors import UNREADABLE
 from streams.log.port import Log
 
 
@@ -31,7 +32,7 @@ def release_of(value: bytes | None) -> ClockReleased | None:
         return None
     try:
         return _decode(value)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 

@@ -14,7 +14,7 @@ import msgspec
 from models import events
 from models.calendar import rfc3339
 from models.customer import CustomerState, unpack
-from models.errors import TierstreamError
+from models.errors import UNREADABLE, TierstreamError
 from models.events import CustomerEvent, Tick
 from rules.eras import Era
 from rules.reduce import Reducer
@@ -139,6 +139,6 @@ def _time_of(record: Record) -> int:
     """Return where a tick moves the clock; 0 for every other record."""
     try:
         event = events.decode(record.value or b"")
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return 0
     return min(event.t, record.timestamp) if isinstance(event, Tick) else 0

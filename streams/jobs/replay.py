@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from models import events
+from models.errors import UNREADABLE
 from models.events import EngineRaised
 from streams.batch import Batch, Result
 from streams.errors import Halt
@@ -188,7 +189,7 @@ def _raised(record: Record) -> int | None:
         return None
     try:
         event = events.decode(record.value or b"")
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return event.engine if isinstance(event, EngineRaised) else None
 

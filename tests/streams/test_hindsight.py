@@ -109,6 +109,12 @@ async def test_a_log_that_does_not_reach_back_is_said_to() -> None:
         await as_of(log, "test", 1, "anna", NOW)
 
 
+async def test_what_cannot_be_read_moves_no_clock() -> None:
+    place = Place()
+    place.append(Entry(None, b'{"event":"engine.raised","by":"\xff"}'), *story())
+    assert (await as_of(place.log, "test", 1, "anna", NOW)).position.now == NOW
+
+
 async def test_progress_ends_at_the_end() -> None:
     place, told = placed(story()), list[tuple[int, int]]()
     await as_of(place.log, "test", 1, "anna", NOW, progress=lambda *at: told.append(at))

@@ -12,7 +12,23 @@ from models.wire import TOPICS, accept
 from streams import ingress as ingress_module
 from streams.batch import EVENT_BYTES_MAX
 from streams.errors import Halt, Unavailable
-from tests.streams.test_ingress import PURCHASES, Rig, headers, purchase, records
+from streams.log.memory import MemoryLog
+from streams.log.port import Append, Entry
+from streams.releases import Releases
+from tests.streams.test_ingress import (
+    CONTROL,
+    NOW,
+    PURCHASES,
+    Rig,
+    headers,
+    purchase,
+    records,
+)
+
+RELEASE_IN_LATIN_1 = (
+    b'{"event":"clock.released","source":"customer.profile.v1","ends":{"0":12},'
+    b'"by":"J\xfcrgen","reason":"retired"}'
+)
 
 
 async def test_a_record_that_nobody_foresaw_is_set_aside_and_the_others_go_on(
@@ -32,6 +48,20 @@ async def test_a_record_that_nobody_foresaw_is_set_aside_and_the_others_go_on(
     assert said["dlq.reason"] == b"RULE_FAILED"
     assert said["dlq.message"].startswith(b"KeyError while reading this record: ")
     assert len(await rig.logged()) == 2
+
+
+async def test_a_release_that_is_not_utf_8_is_set_aside() -> None:
+    rig = Rig()
+    await rig.ingress.handle(CONTROL, 0, records([RELEASE_IN_LATIN_1]))
+    (letter,) = await rig.held(f"{CONTROL}.dlq")
+    assert letter.value == RELEASE_IN_LATIN_1
+    assert headers(letter)["dlq.reason"] == b"NOT_JSON"
+
+
+async def test_a_release_that_is_not_utf_8_releases_nothing_and_the_clock_goes_on() -> None:
+    log = MemoryLog(lambda: NOW)
+    log.append(Append(CONTROL, 0, [Entry(None, RELEASE_IN_LATIN_1)]))
+    assert await Releases(log, CONTROL).current() == {}
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError("too many open files")])
