@@ -26,6 +26,8 @@ TopicPrefix = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9.-]{0,
 Port = Annotated[int, Field(ge=0, le=PORT_MAX)]
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
 
+_LINK = "_SERVICE_HOST"  # ends a variable that Kubernetes sets for each service, among others
+
 
 class BadSettings(TierstreamError):
     """Settings that cannot work; the message names each variable, what is wrong, and the mend."""
@@ -229,12 +231,22 @@ def _empty() -> Iterator[str]:
 
 
 def _misspelled() -> Iterator[str]:
-    known = list(variables())
+    known, links = list(variables()), _service_links()
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), known, n=1)
             hint = f"did you mean {near[0]}?" if near else "remove it"
+            if name.startswith(links):
+                hint = (
+                    "Kubernetes tells so of a service; set `enableServiceLinks: false` in the pod"
+                )
             yield f"{name} is no setting of Tierstream: {hint}"
+
+
+def _service_links() -> tuple[str, ...]:
+    """Return with what the variables begin in which Kubernetes tells a pod of services."""
+    services = [n.removesuffix(_LINK) for n in os.environ if n.endswith(_LINK)]
+    return tuple(f"{name}_{what}" for name in services for what in ("SERVICE_", "PORT"))
 
 
 def _refused(error: ValidationError) -> Iterator[str]:

@@ -47,6 +47,22 @@ def test_a_misspelled_variable_is_refused_with_the_name_meant(
     assert "did you mean TIERSTREAM_KAFKA_BOOTSTRAP?" in message
 
 
+@pytest.mark.parametrize("service", ["TIERSTREAM", "TIERSTREAM_WEB", "TIERSTREAM_REDIS"])
+def test_what_kubernetes_sets_for_a_service_is_told_from_a_misspelling(
+    monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    links = {
+        f"{service}_SERVICE_HOST": "10.0.0.1",
+        f"{service}_SERVICE_PORT": "9472",
+        f"{service}_PORT": "tcp://10.0.0.1:9472",
+        f"{service}_PORT_9472_TCP_ADDR": "10.0.0.1",
+    }
+    message = refusal(monkeypatch, **links)
+    assert "did you mean" not in message
+    assert f"{service}_SERVICE_HOST is no setting of Tierstream: Kubernetes" in message
+    assert "`enableServiceLinks: false`" in message
+
+
 def test_a_value_out_of_range_names_variable_and_value(monkeypatch: pytest.MonkeyPatch) -> None:
     message = refusal(monkeypatch, TIERSTREAM_PARTITIONS="0", TIERSTREAM_LOG_LEVEL="loud")
     assert "TIERSTREAM_PARTITIONS='0' is refused" in message
