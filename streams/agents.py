@@ -120,6 +120,11 @@ class CustomersAgent:
         standing = ((place, owner.position) for place, owner in self._owners.items())
         return {place: position for place, position in standing if position is not None}
 
+    def reached(self) -> dict[Place, int]:
+        """Return how far partitions have come, also those that are taken over or halted."""
+        reached = ((place, owner.reached) for place, owner in self._owners.items())
+        return {place: position for place, position in reached if position is not None}
+
     async def missing(self) -> list[str]:
         """Say what is missing before all assigned partitions are processed."""
         if not self._joined:
@@ -147,6 +152,7 @@ class IngressAgent:
         self._mine: set[Place] = set()
         self._done: dict[Place, int] = {}
         self._halted: dict[Place, str] = {}
+        self._doubts: dict[Place, str] = {}  # what a delivery that is being repeated failed with
         self._under_way: dict[Place, asyncio.Event] = {}
         self._joined = False
 
@@ -182,6 +188,7 @@ class IngressAgent:
         finally:
             ended.set()
             del self._under_way[place]
+            self._doubts.pop(place, None)
         if not delivered:
             ticket.drop()
             return
@@ -196,13 +203,19 @@ class IngressAgent:
         """
         return {place: self._done.get(place) for place in self._mine if place not in self._halted}
 
+    def reached(self) -> dict[Place, int]:
+        """Return how far source partitions have come, also those that are halted."""
+        return {place: at for place, at in self._done.items() if place in self._mine}
+
     async def missing(self) -> list[str]:
         """Say what is missing before all assigned partitions are processed."""
         if not self._joined:
             return ["no partitions were assigned yet: is the broker up, and the group stable?"]
+        lacks = {"is halted": self._halted, "is not delivered": self._doubts}
         return [
-            f"partition {number} of {topic} is halted: {reason}"
-            for (topic, number), reason in self._halted.items()
+            f"partition {number} of {topic} {lack}: {reason}"
+            for lack, places in lacks.items()
+            for (topic, number), reason in places.items()
         ]
 
     async def _delivered(self, ticket: Ticket) -> bool:
@@ -214,6 +227,7 @@ class IngressAgent:
                 await self._ingress.handle(topic, number, records)
             except Unavailable as error:
                 _log.warning("delivery in doubt, repeating", topic=topic, error=str(error))
+                self._doubts[place] = str(error)
                 attempt += 1
                 await asyncio.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
             except (Halt, Rejected) as halt:

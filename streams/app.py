@@ -74,6 +74,7 @@ class _Worker:
 
     engine: Engine
     positions: Callable[[], Mapping[Place, int | None]]
+    reached: Callable[[], Mapping[Place, int]]
     missing: Callable[[], Awaitable[list[str]]]
     fetched: tuple[str, ...]
 
@@ -104,6 +105,7 @@ async def serve(role: Role, settings: Settings, stop: asyncio.Event) -> None:
         worker = await build(settings, metrics, failure, positions, parts)
         watchdog = Watchdog(
             worker.positions,
+            worker.reached,
             lambda: _ends(positions, worker.fetched),
             clock,
             settings.worker.stall_limit_s,
@@ -184,7 +186,7 @@ async def _customers(
     agent = CustomersAgent(partition, start_at, beside, _limits(settings), metrics, failure)
     group = settings.consumer_group(Role.CUSTOMERS)
     engine = Engine(group, [log_topic], agent, Positions.OWNED, settings)
-    return _Worker(engine, agent.positions, missing, (log_topic,))
+    return _Worker(engine, agent.positions, agent.reached, missing, (log_topic,))
 
 
 async def _ingress(
@@ -214,7 +216,7 @@ async def _ingress(
     agent = IngressAgent(ingress, _limits(settings), metrics)
     group = settings.consumer_group(Role.INGRESS)
     engine = Engine(group, sources, agent, Positions.COMMITTED, settings)
-    return _Worker(engine, agent.positions, agent.missing, tuple(sources))
+    return _Worker(engine, agent.positions, agent.reached, agent.missing, tuple(sources))
 
 
 def protocol_settings(settings: Settings) -> PartitionSettings:

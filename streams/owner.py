@@ -100,6 +100,8 @@ class Owner:
         self._started = False
         self._failures = 0
         self._halted: str | None = None
+        self.reached: int | None = None
+        """The newest position that was known, also while there is none."""
 
     @property
     def position(self) -> int | None:
@@ -164,6 +166,7 @@ class Owner:
             return False
         self._failures = 0
         if partition.next is not None:
+            self.reached = partition.next
             self._metrics.standing(
                 partition.number, partition.next, partition.now, settled=partition.settled
             )
@@ -183,6 +186,7 @@ class Owner:
             self._failures += 1
             try:
                 await self._partition.take_over()
+                self.reached = self._partition.next
                 if start:
                     assert self._partition.next is not None, "a partition taken over has a position"
                     await self._start_at(self._place, self._partition.next)

@@ -45,20 +45,23 @@ class Watchdog:
     """Compares positions with the ends of their partitions.
 
     `positions` returns where this worker's partitions stand, without those that are being taken
-    over or wait for a person; None where nothing has arrived yet that would say it. `ends` may
-    raise Unavailable, and then nothing can be said. Who waits for the end of somebody's transaction
+    over or wait for a person; None where nothing has arrived yet that would say it. `reached`
+    returns how far each has come, as far as that is known: those lag, too. `ends` may raise
+    Unavailable, and then nothing can be said. Who waits for the end of somebody's transaction
     lags, but is not stalled: nothing that a restart could mend.
     """
 
     def __init__(
         self,
         positions: Callable[[], Mapping[Place, int | None]],
+        reached: Callable[[], Mapping[Place, int]],
         ends: Callable[[], Awaitable[Ends]],
         clock: Clock,
         limit_s: float,
         observer: LagObserver,
     ) -> None:
         self._positions = positions
+        self._reached = reached
         self._ends = ends
         self._clock = clock
         self._limit_s = limit_s
@@ -94,11 +97,11 @@ class Watchdog:
             self._moved.clear()  # nobody could move; count anew once the brokers are back
             return
         now = self._answered_at = self._clock.monotonic()
+        for place, offset in self._reached().items():
+            self._observer.lag(*place, _beyond(offset, ends.written, place))
         before, self._moved = self._moved, {}
         for place, position in self._positions().items():
             lag = None if position is None else _beyond(position, ends.readable, place)
-            if position is not None:
-                self._observer.lag(*place, _beyond(position, ends.written, place))
             known, since = before.get(place, (position, now))
             if lag == 0 or position != known:
                 since = now

@@ -179,6 +179,24 @@ async def test_a_halt_stops_the_partition_and_says_why() -> None:
         "partition 0 is halted: the log lost what was not processed"
     ]
     assert worker.agent.positions() == {}
+    assert worker.agent.reached() == {(LOG, 0): 0}
+    await worker.stop()
+
+
+async def test_a_partition_that_is_taken_over_in_vain_still_lags() -> None:
+    worker = Worker()
+    await worker.start()
+    await worker.agent.take(Batch(0, 3))
+    await until(lambda: worker.agent.positions() == {(LOG, 0): 3})
+    worker.partition.script |= {
+        "process": [Unavailable("the store is away")],
+        "take_over": [Unavailable("the store is away") for _ in range(99)],
+    }
+    await worker.agent.take(Batch(3, 3))
+    await until(lambda: worker.partition.take_overs > 2)
+    worker.partition.next = None
+    assert worker.agent.positions() == {}
+    assert worker.agent.reached() == {(LOG, 0): 3}
     await worker.stop()
 
 
@@ -269,16 +287,24 @@ async def test_ingress_hands_in_again_what_is_in_doubt() -> None:
     agent = IngressAgent(ingress, LIMITS, Metrics())
     await agent.assigned([(LOG, 0)])
     batch = Batch(0, 2)
-    await agent.take(batch)
+    taking = asyncio.create_task(agent.take(batch))
+    await until(lambda: len(ingress.script) == 1)
+    assert await agent.missing() == [f"partition 0 of {LOG} is not delivered: no confirmation"]
+    await taking
+    assert await agent.missing() == []
     assert batch.outcome == "done 1001"
     assert ingress.handled == [(LOG, 0, 2)]
 
 
 async def test_a_halt_of_ingress_holds_the_partition_where_it_is() -> None:
-    agent = IngressAgent(FakeIngress(Halt("half of it is refused")), LIMITS, Metrics())
+    ingress = FakeIngress()
+    agent = IngressAgent(ingress, LIMITS, Metrics())
     await agent.assigned([(LOG, 0)])
+    await agent.take(Batch(0, 0))
+    ingress.script = [Halt("half of it is refused")]
     first, second = Batch(0, 2), Batch(2, 2)
     await agent.take(first)
     await agent.take(second)
     assert first.outcome == second.outcome == "dropped"
     assert await agent.missing() == [f"partition 0 of {LOG} is halted: half of it is refused"]
+    assert agent.reached() == {(LOG, 0): 0}

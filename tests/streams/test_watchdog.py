@@ -26,6 +26,9 @@ class Standing:
     def positions(self) -> dict[Place, int | None]:
         return {(LOG, 0): self.position}
 
+    def reached(self) -> dict[Place, int]:
+        return {} if self.position is None else {(LOG, 0): self.position}
+
     async def ends(self) -> Ends:
         if not self.reachable:
             raise Unavailable("no broker")
@@ -34,7 +37,7 @@ class Standing:
 
 async def test_the_watchdog_ends_a_worker_that_stands_still_with_work_waiting() -> None:
     clock, standing = ManualClock(), Standing()
-    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
+    watchdog = Watchdog(standing.positions, standing.reached, standing.ends, clock, 30.0, Metrics())
     for _ in range(20):  # idle for long is no stall
         await watchdog.look()
         clock.advance(5)
@@ -49,7 +52,7 @@ async def test_the_watchdog_ends_a_worker_that_stands_still_with_work_waiting() 
 async def test_who_waits_for_the_end_of_a_transaction_lags_but_is_not_stalled() -> None:
     clock, standing, told = ManualClock(), Standing(), Metrics()
     standing.end, standing.open = 150, 50
-    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, told)
+    watchdog = Watchdog(standing.positions, standing.reached, standing.ends, clock, 30.0, told)
     for _ in range(20):
         await watchdog.look()
         clock.advance(5)
@@ -57,10 +60,21 @@ async def test_who_waits_for_the_end_of_a_transaction_lags_but_is_not_stalled() 
     assert lag == 50
 
 
+async def test_who_is_taken_over_or_halted_lags_but_is_not_stalled() -> None:
+    clock, standing, told = ManualClock(), Standing(), Metrics()
+    watchdog = Watchdog(dict, standing.reached, standing.ends, clock, 30.0, told)
+    for end in (100, 130, 160, 190):
+        standing.end = end
+        await watchdog.look()
+        clock.advance(20)
+    lag = told.registry.get_sample_value("tierstream_lag_records", {"topic": LOG, "partition": "0"})
+    assert lag == 90
+
+
 async def test_the_watchdog_lets_a_slow_worker_work() -> None:
     clock, standing = ManualClock(), Standing()
     standing.end = 10_000
-    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
+    watchdog = Watchdog(standing.positions, standing.reached, standing.ends, clock, 30.0, Metrics())
     for number in range(20):
         await watchdog.look()
         clock.advance(20)
@@ -69,7 +83,7 @@ async def test_the_watchdog_lets_a_slow_worker_work() -> None:
 
 async def test_silent_brokers_are_missed() -> None:
     clock, standing = ManualClock(), Standing()
-    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
+    watchdog = Watchdog(standing.positions, standing.reached, standing.ends, clock, 30.0, Metrics())
     standing.reachable = False
     clock.advance(9)
     await watchdog.look()
@@ -85,7 +99,7 @@ async def test_silent_brokers_are_missed() -> None:
 async def test_the_watchdog_says_nothing_without_a_broker() -> None:
     clock, standing = ManualClock(), Standing()
     standing.end, standing.reachable = 150, False
-    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
+    watchdog = Watchdog(standing.positions, standing.reached, standing.ends, clock, 30.0, Metrics())
     for _ in range(20):
         await watchdog.look()
         clock.advance(20)
@@ -95,7 +109,7 @@ async def test_the_watchdog_ends_a_worker_to_which_a_partition_never_comes() -> 
     clock, standing = ManualClock(), Standing()
     standing.position = None
     metrics = Metrics()
-    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, metrics)
+    watchdog = Watchdog(standing.positions, standing.reached, standing.ends, clock, 30.0, metrics)
     for _ in range(3):
         await watchdog.look()
         clock.advance(10)
@@ -107,7 +121,7 @@ async def test_the_watchdog_ends_a_worker_to_which_a_partition_never_comes() -> 
 async def test_a_partition_that_comes_late_is_watched_from_then_on() -> None:
     clock, standing = ManualClock(), Standing()
     standing.position, standing.end = None, 200
-    watchdog = Watchdog(standing.positions, standing.ends, clock, 30.0, Metrics())
+    watchdog = Watchdog(standing.positions, standing.reached, standing.ends, clock, 30.0, Metrics())
     await watchdog.look()
     clock.advance(29)
     standing.position = 100
@@ -129,6 +143,6 @@ async def test_a_look_that_does_not_end_is_a_stall_too(monkeypatch: pytest.Monke
                 await asyncio.sleep(1)
                 return Ends({}, {})
 
-    watchdog = Watchdog(Standing().positions, never, ManualClock(), 30.0, Metrics())
+    watchdog = Watchdog(Standing().positions, dict, never, ManualClock(), 30.0, Metrics())
     with pytest.raises(Stalled, match="neither answers nor fails"):
         await watchdog.run()
