@@ -2,169 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from random import Random
-from typing import TypeVar
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models import events
-from models.calendar import DAY_S, calendar
-from models.customer import Facts
-from models.fold import COMPLAINTS_MAX, FEEDBACK_MAX, RETENTION_DAYS, fold
+from models.calendar import DAY_S
+from models.fold import COMPLAINTS_MAX, FEEDBACK_MAX, PROFILE_MAX, RETENTION_DAYS, fold
 from models.fold_cases import RETRACTED
-
-T = TypeVar("T")
-UTC = calendar("UTC")
-DAY0 = 20_000
-T0 = DAY0 * DAY_S
-TODAY = DAY0 + 20
-LATENESS_DAYS = 30
-
-pack = msgspec.msgpack.Encoder().encode
-
-
-def folded(happened: Sequence[events.CustomerEvent], today: int = TODAY) -> Facts:
-    facts = Facts()
-    for event in happened:
-        fold(facts, event, UTC, today, LATENESS_DAYS)
-    return facts
-
-
-def of(made: Callable[..., T], at: int, /, **fields: object) -> T:
-    return made(event_id="e", source="test", occurred_at=at, **fields)
-
-
-def purchase(at: int, minor: int = 100, **more: object) -> events.Purchase:
-    fields = {"order_id": "o", "net_amount_minor": minor, "currency": "EUR", **more}
-    return of(events.Purchase, at, **fields)
-
-
-def refund(at: int, minor: int = 100, **more: object) -> events.Refund:
-    fields = {"refund_id": "r", "amount_minor": minor, "currency": "EUR", "kind": "return", **more}
-    return of(events.Refund, at, **fields)
-
-
-def complaint(at: int, action: str = "opened", key: str = "k", **more: object) -> events.Complaint:
-    fields = {"complaint_id": key, "action": action, "type": "delivery", **more}
-    return of(events.Complaint, at, **fields)
-
-
-def feedback(at: int, action: str = "given", key: str = "f", **more: object) -> events.Feedback:
-    fields = {
-        "feedback_id": key,
-        "action": action,
-        "kind": "survey",
-        "metric": "nps",
-        "score": 9,
-        "polarity": "positive",
-        **more,
-    }
-    return of(events.Feedback, at, **fields)
-
-
-def profile(at: int, **patch: object) -> events.Profile:
-    return of(events.Profile, at, patch=patch)
-
-
-def engagement(at: int, kind: str, **more: object) -> events.Engagement:
-    return of(events.Engagement, at, kind=kind, **more)
-
-
-def line(category: str | None = None, minor: int = 100, **more: object) -> events.Line:
-    fields = {"line_id": "l", "net_amount_minor": minor, "category": category, **more}
-    return msgspec.convert(fields, events.Line)
-
-
-channels = st.sampled_from((None, "online", "offline"))
-lines = st.lists(
-    st.builds(
-        line,
-        st.sampled_from((None, "food", "toys")),
-        st.integers(0, 3),
-        custom=st.sampled_from((None, True)),
-        grade=st.sampled_from((None, "premium")),
-        quantity_milli=st.sampled_from((None, 500)),
-        list_amount_minor=st.none() | st.integers(0, 4),
-    ),
-    max_size=2,
-).map(tuple)
-instants = st.integers(0, 19).map(lambda day: T0 + day * DAY_S)
-happenings: st.SearchStrategy[events.CustomerEvent] = st.one_of(
-    st.builds(purchase, instants, st.integers(0, 9_999), channel=channels, lines=lines),
-    st.builds(
-        purchase,
-        instants,
-        st.integers(0, 3),
-        margin_minor=st.none() | st.integers(-9, 9),
-        coupon=st.sampled_from((None, "TEN")),
-        action_id=st.sampled_from((None, "a")),
-        channel=channels,
-    ),
-    st.builds(
-        refund,
-        instants,
-        st.integers(1, 9_999),
-        full=st.booleans(),
-        purchased_at=st.none() | instants,
-        channel=channels,
-        lines=lines,
-    ),
-    st.builds(
-        complaint,
-        instants,
-        st.sampled_from(("opened", "acknowledged", "amended", "resolved", "reopened", "retracted")),
-        st.sampled_from("kl"),
-        type=st.sampled_from(("delivery", "billing")),
-        severity=st.none() | st.sampled_from(events.SEVERITIES),
-        outcome=st.none() | st.sampled_from(("satisfied", "unsatisfied", "rejected")),
-        amount_minor=st.none() | st.integers(0, 3),
-        currency=st.sampled_from((None, "EUR", "USD")),
-    ),
-    st.builds(
-        feedback,
-        instants,
-        st.sampled_from(("given", "amended", "retracted")),
-        st.sampled_from("fg"),
-        score=st.none() | st.integers(0, 10),
-        polarity=st.sampled_from(("negative", "neutral", "positive")),
-        topic=st.sampled_from((None, "product", "brand")),
-        public=st.booleans(),
-    ),
-    st.builds(profile, instants, city=st.sampled_from(("York", "Bath", None))),
-    st.builds(profile, instants, scale=st.sampled_from(("small", "large"))),
-    st.builds(
-        engagement,
-        instants,
-        st.sampled_from(("a", "contact.made", "action.responded")),
-        name=st.sampled_from((None, "visit")),
-    ),
-    st.builds(
-        engagement,
-        instants,
-        st.sampled_from(("relation.linked", "relation.unlinked")),
-        other_customer_id=st.sampled_from("xy"),
-        relation=st.sampled_from(("family", "friend", None)),
-    ),
-    st.builds(
-        lambda at, value: of(events.ScoreSet, at, name="credit", value=value),
-        instants,
-        st.floats(0, 1),
-    ),
+from tests.models.lives import (
+    DAY0,
+    LATENESS_DAYS,
+    T0,
+    TODAY,
+    UTC,
+    complaint,
+    engagement,
+    feedback,
+    folded,
+    lives,
+    of,
+    pack,
+    profile,
+    purchase,
+    refund,
 )
 
 
-@given(st.lists(happenings, max_size=12), st.randoms(use_true_random=False))
+@given(lives, st.randoms(use_true_random=False))
 def test_any_order_gives_the_same_facts(
     happened: list[events.CustomerEvent], random: Random
 ) -> None:
     assert folded(happened) == folded(random.sample(happened, len(happened)))
 
 
-@given(st.lists(happenings, max_size=12), st.randoms(use_true_random=False))
+@given(lives, st.randoms(use_true_random=False))
 def test_any_order_gives_the_same_bytes(
     happened: list[events.CustomerEvent], random: Random
 ) -> None:
@@ -252,9 +126,9 @@ def test_the_newest_profile_wins_and_the_larger_value_a_tie(turn: int) -> None:
 
 @pytest.mark.parametrize("turn", [1, -1])
 def test_of_two_of_the_same_instant_a_consent_withdrawn_wins(turn: int) -> None:
-    name = "consents.marketing.granted"
-    said = [of(events.Profile, T0, patch={name: granted}) for granted in (True, False)]
-    assert folded(said[::turn]).profile == {name: (T0, False)}
+    for name, wins in (("consents.marketing.granted", False), ("custom.is_member", True)):
+        said = [of(events.Profile, T0, patch={name: value}) for value in (True, False)]
+        assert folded(said[::turn]).profile == {name: (T0, wins)}
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -298,6 +172,22 @@ def test_what_was_counted_instead_of_kept_is_corrected_by_its_original() -> None
     assert all(values == [0] for _, values in facts.series.values())
     assert {case.status[1] for case in facts.complaints} == {RETRACTED}
     assert all(case.value[1] for case in facts.feedback)
+
+
+def test_a_full_profile_learns_what_is_new_of_what_it_knows() -> None:
+    facts = folded([profile(T0, **{f"custom.{number:03}": 0 for number in range(PROFILE_MAX)})])
+    later = profile(T0 + 1, **{"custom.000": 1, "custom.new": 1})
+    fold(facts, later, UTC, TODAY, LATENESS_DAYS)
+    assert facts.profile["custom.000"] == (T0 + 1, 1)
+    assert len(facts.profile) == PROFILE_MAX
+    assert "custom.new" not in facts.profile
+
+
+def test_usage_is_an_amount_of_a_unit() -> None:
+    half = [engagement(T0, "a", unit="hours"), engagement(T0, "a", quantity_milli=500)]
+    assert folded(half).series == {"e:a": ([DAY0], [2])}
+    whole = engagement(T0, "a", unit="hours", quantity_milli=500)
+    assert folded([whole]).series == {"e:a": ([DAY0], [1]), "u:hours": ([DAY0], [500])}
 
 
 def test_retention_keeps_life_time_sums() -> None:

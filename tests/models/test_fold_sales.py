@@ -16,7 +16,7 @@ from models.fold import fold
 from models.fold_sales import CATEGORIES_MAX, MIXED
 from models.fold_series import BUCKETS_MAX, RETENTION_DAYS, SERIES_MAX
 from streams.log.port import BATCH_BYTES_MAX
-from tests.models.test_fold import (
+from tests.models.lives import (
     DAY0,
     LATENESS_DAYS,
     T0,
@@ -24,8 +24,8 @@ from tests.models.test_fold import (
     UTC,
     engagement,
     folded,
-    happenings,
     line,
+    lives,
     pack,
     purchase,
     refund,
@@ -122,7 +122,7 @@ def test_parts_are_let_go_of_with_their_days() -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(happenings, max_size=14), st.randoms(use_true_random=False))
+@given(lives, st.randoms(use_true_random=False))
 def test_a_crowded_memory_is_shortened_alike_in_any_order(
     monkeypatch: pytest.MonkeyPatch, happened: list[events.CustomerEvent], random: Random
 ) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from models import events
 from models.fold import COMPLAINTS_MAX
 from models.merging import merge
-from tests.models.test_fold import (
+from tests.models.lives import (
     DAY0,
     LATENESS_DAYS,
     T0,
@@ -18,12 +17,10 @@ from tests.models.test_fold import (
     UTC,
     complaint,
     folded,
-    happenings,
+    lives,
     pack,
     purchase,
 )
-
-lives = st.lists(happenings, max_size=12)
 
 
 @settings(max_examples=300)
