@@ -129,7 +129,7 @@ def _meet_channel(facts: Facts, channel: int) -> None:
     if facts.purchase_days == 0:
         facts.sole_channel = channel
         return
-    if facts.sole_channel not in {0, MIXED}:
+    if facts.sole_channel not in {0, MIXED} and facts.days:  # some of it is still kept
         part = _part(facts.channels, CHANNELS[facts.sole_channel - 1])
         for day, net, orders in zip(facts.days, facts.net_minor, facts.orders, strict=True):
             _book(part, day, net=net, orders=orders)

@@ -114,6 +114,16 @@ def test_names_of_ones_own_never_crowd_out_what_spend_needs() -> None:
     assert facts.series["cancelled"] == ([DAY0], [1])
 
 
+def test_who_comes_back_after_years_may_come_through_another_channel() -> None:
+    facts = folded([purchase(T0, 500, channel="online"), engagement(T0, "visit")], today=DAY0)
+    today = DAY0 + RETENTION_DAYS + 9
+    later = T0 + (RETENTION_DAYS + 9) * DAY_S
+    for event in (engagement(later, "visit"), purchase(later, 70, channel="offline")):
+        fold(facts, event, UTC, today, LATENESS_DAYS)
+    assert (facts.sole_channel, facts.pruned_net_minor) == (MIXED, 500)
+    assert facts.channels == {"offline": Part([today], [70], [0], [1], [0], [0])}
+
+
 def test_parts_are_let_go_of_with_their_days() -> None:
     facts = folded([purchase(T0, 500, lines=(line("food"),))], today=DAY0)
     late = purchase(T0 + 20 * DAY_S, 1, lines=(line("toys"),))
