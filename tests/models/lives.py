@@ -178,4 +178,5 @@ _KINDS: tuple[st.SearchStrategy[events.CustomerEvent], ...] = (
 )
 happenings = st.one_of(_KINDS)
 # Of one kind alone, as often as of all: two steps of one complaint seldom meet by chance.
+sales = st.lists(_sales, max_size=12)
 lives = st.one_of(*(st.lists(kind, max_size=12) for kind in (happenings, *_KINDS)))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import customer
 from models.customer import (
     SEEN_BYTES,
     SEEN_MAX,
@@ -18,6 +19,7 @@ from models.customer import (
     is_seen,
     pack,
     remember,
+    remember_all,
     seen_key,
     unpack,
 )
@@ -67,6 +69,21 @@ def test_beyond_the_limit_the_oldest_raise_the_floor() -> None:
     assert state.floor == entries[2]
     assert not is_seen(state, entries[2])
     assert is_seen(state, entries[3])
+
+
+@given(st.lists(keys, unique=True), st.lists(keys, unique=True))
+def test_two_memories_together_are_that_of_one_customer(
+    one: list[bytes], other: list[bytes]
+) -> None:
+    """Also where it is full: what it no longer knows is at or below the floor."""
+    mine, others, whole = CustomerState(), CustomerState(), CustomerState()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(customer, "SEEN_MAX", 3)
+        for state, known in ((mine, one), (others, other), (whole, {*one, *other})):
+            for key in known:
+                remember(state, key, 0)
+        remember_all(mine, others)
+    assert (mine.seen, mine.floor) == (whole.seen, whole.floor)
 
 
 def full_state() -> CustomerState:

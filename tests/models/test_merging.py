@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 
+import msgspec
 from hypothesis import given, settings
 
 from models import events
-from models.fold import COMPLAINTS_MAX
+from models.fold import COMPLAINTS_MAX, RETENTION_DAYS
 from models.merging import merge
 from tests.models.lives import (
     DAY0,
@@ -16,10 +17,12 @@ from tests.models.lives import (
     TODAY,
     UTC,
     complaint,
+    feedback,
     folded,
     lives,
     pack,
     purchase,
+    sales,
 )
 
 
@@ -42,6 +45,42 @@ def test_an_empty_life_changes_nothing(one: list[events.CustomerEvent]) -> None:
     merge(facts, folded([]), UTC, TODAY, LATENESS_DAYS)
     merge(nobody, folded(one), UTC, TODAY, LATENESS_DAYS)
     assert facts == nobody == folded(one)
+
+
+@given(lives, lives)
+def test_amounts_in_another_currency_are_those_of_one_life(
+    one: list[events.CustomerEvent], other: list[events.CustomerEvent]
+) -> None:
+    """Whatever they are the amounts of: orders, refunds, lines, parts, margins."""
+    at_home = [purchase(T0), *one]
+    abroad = [
+        msgspec.structs.replace(event, currency="USD")
+        if isinstance(event, events.Purchase | events.Refund)
+        else event
+        for event in other
+    ]
+    facts = folded(at_home)
+    merge(facts, folded(abroad), UTC, TODAY, LATENESS_DAYS)
+    assert pack(facts) == pack(folded([*at_home, *abroad]))
+
+
+@given(sales, sales)
+def test_the_sums_of_days_let_go_of_are_those_of_one_life(
+    one: list[events.CustomerEvent], other: list[events.CustomerEvent]
+) -> None:
+    later = DAY0 + RETENTION_DAYS + 2
+    facts = folded(one, later)
+    merge(facts, folded(other, later), UTC, later, LATENESS_DAYS)
+    assert pack(facts) == pack(folded([*one, *other], later))
+
+
+def test_what_neither_keeps_any_more_is_let_go_of_when_they_are_merged() -> None:
+    facts, other = (
+        folded([purchase(T0), complaint(T0, key=key), feedback(T0, key=key)]) for key in "kl"
+    )
+    merge(facts, other, UTC, DAY0 + RETENTION_DAYS + 1, LATENESS_DAYS)
+    assert (facts.days, facts.complaints, facts.feedback) == ([], [], [])
+    assert (facts.pruned_net_minor, facts.pruned_orders, facts.purchase_days) == (200, 2, 1)
 
 
 def test_amounts_in_another_currency_are_counted_beside() -> None:
