@@ -125,6 +125,20 @@ def test_a_second_merge_and_a_merge_back_are_refused() -> None:
     assert all(not result.sent for result in results)
 
 
+@given(st.permutations(PEOPLE), st.integers(2, 4), st.randoms(use_true_random=False))
+def test_of_a_circle_that_crosses_the_smallest_lives_on(
+    people: list[str], size: int, random: Random
+) -> None:
+    world, circle = World(), people[:size]
+    for number, person in enumerate(circle):
+        world.tell(person, purchase(number))
+        world.tell(person, merge(number, person, circle[(number + 1) % size]))
+    world.run(random)
+    alive = [p for p in circle if (state := world.state(p)) is not None and state.moved_to is None]
+    assert alive == [min(circle)]
+    assert spent(world.state(min(circle))) == 1_000 * size
+
+
 def test_what_is_sent_on_does_not_carry_the_marks_of_its_source() -> None:
     world, (gone, stays) = World(), (HERE[0], THERE[0])
     world.tell(gone, merge(1, gone, stays))
