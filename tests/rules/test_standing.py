@@ -10,6 +10,7 @@ from models.events import (
     CustomerMoved,
     CustomersMerged,
     HoldSet,
+    OverrideCleared,
     OverrideSet,
     Profile,
     Refund,
@@ -180,6 +181,16 @@ def test_in_a_hold_no_override_demotes() -> None:
         (day(80), "set", "silver", day(85)),
         (day(85), "basic", "grace_ended", "warned"),
     ]
+
+
+def test_only_the_override_that_is_in_force_can_be_cleared() -> None:
+    anna = lived(LADDER, (1, 2_000), until=2)
+    anna.take(override(2, "gold", None))
+    head: dict[str, Any] = {"source": "desk", "occurred_at": at(3)}
+    anna.refused(OverrideCleared(**head, event_id="c1", override_id="another"))
+    anna.take(OverrideCleared(**head, event_id="c2", override_id="o"))
+    anna.refused(OverrideCleared(**head, event_id="c3", override_id="o"))
+    assert [to for _, to, *_ in story(anna)][:3] == ["silver", "gold", "silver"]
 
 
 def test_a_warning_about_a_review_that_moved_is_cleared() -> None:
