@@ -6,23 +6,13 @@ from collections.abc import Sequence
 
 import msgspec
 from hypothesis import given
-from hypothesis import strategies as st
 
 from models import events
 from models.customer import Facts
 from models.fold import fold
 from models.home_currency import count_in
 from models.merging import merge
-from tests.models.test_fold import (
-    LATENESS_DAYS,
-    TODAY,
-    UTC,
-    folded,
-    happenings,
-    pack,
-)
-
-lives = st.lists(happenings, max_size=12)
+from tests.models.lives import LATENESS_DAYS, TODAY, UTC, folded, lives, pack
 
 
 def in_dollars(life: Sequence[events.CustomerEvent]) -> list[events.CustomerEvent]:

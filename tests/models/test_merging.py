@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 
-import msgspec
 from hypothesis import given, settings
 
 from models import events
@@ -45,23 +44,6 @@ def test_an_empty_life_changes_nothing(one: list[events.CustomerEvent]) -> None:
     merge(facts, folded([]), UTC, TODAY, LATENESS_DAYS)
     merge(nobody, folded(one), UTC, TODAY, LATENESS_DAYS)
     assert facts == nobody == folded(one)
-
-
-@given(lives, lives)
-def test_amounts_in_another_currency_are_those_of_one_life(
-    one: list[events.CustomerEvent], other: list[events.CustomerEvent]
-) -> None:
-    """Whatever they are the amounts of: orders, refunds, lines, parts, margins."""
-    at_home = [purchase(T0), *one]
-    abroad = [
-        msgspec.structs.replace(event, currency="USD")
-        if isinstance(event, events.Purchase | events.Refund)
-        else event
-        for event in other
-    ]
-    facts = folded(at_home)
-    merge(facts, folded(abroad), UTC, TODAY, LATENESS_DAYS)
-    assert pack(facts) == pack(folded([*at_home, *abroad]))
 
 
 @given(sales, sales)
