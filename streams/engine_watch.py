@@ -1,9 +1,9 @@
-"""A newer engine says so: the owner of the first partition has an era with its number begun.
+"""A newer engine says so: who owns a partition has an era with its number begun.
 
 Results depend on the engine (`rules.eras.ENGINE`), so the log has to tell with which one they were
 reached. Workers with an older engine halt at that era, and every customer is concluded again under
-it, gradually, as under another rulebook. One partition's owner asks for it and ingress brings it to
-all of them; asked twice, it begins one era only (see `streams.batch`).
+it, gradually, as under another rulebook. Ingress brings it to all partitions. Every owner asks, for
+an older worker may own the others still; asked twice, it begins one era only (see `streams.batch`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from streams.stored_eras import newest
 
 LOOK_EVERY_S = 5.0
 _ASK_AGAIN_S = 300.0  # ingress may stand still; repeats do no harm
-_SPEAKER = 0  # the partition whose owner speaks for all
 
 _log = structlog.get_logger("streams.engine_watch")
 
@@ -66,12 +65,12 @@ class EngineWatch:
         Raises:
             Unavailable: the store or the brokers did not answer.
         """
-        if self._partition.number != _SPEAKER or self._partition.now is None:
+        if self._partition.now is None:
             return False
         monotonic = self._clock.monotonic()
         if self._asked_at is not None and monotonic - self._asked_at < _ASK_AGAIN_S:
             return False
-        record, _ = await newest(self._store, _SPEAKER)
+        record, _ = await newest(self._store, self._partition.number)
         if record is None or record.engine >= self._engine:
             return False
         value = raised(self._engine, self._clock.now())

@@ -37,8 +37,8 @@ class Partition:
     settled: bool = True
 
 
-async def store_of(engine: int) -> MemoryStore:
-    """Return a store whose partition is concluded by an engine."""
+async def store_of(engine: int, number: int = 0) -> MemoryStore:
+    """Return a store of which a partition is concluded by an engine."""
     store = MemoryStore()
     era = EraRecord(number=3, since=None, cause_type="", cause_by="", book=book(), engine=engine)
     fields = {
@@ -46,8 +46,8 @@ async def store_of(engine: int) -> MemoryStore:
         keys.BOOK: msgspec.json.encode((0,)),
         keys.era_field(0): msgspec.json.encode(era),
     }
-    await store.claim(0, "me")
-    assert await store.apply(0, "me", 0, Step(1, NOW, "origin", fields, {}))
+    await store.claim(number, "me")
+    assert await store.apply(number, "me", 0, Step(1, NOW, "origin", fields, {}))
     return store
 
 
@@ -77,9 +77,23 @@ async def test_a_newer_engine_is_asked_for_once() -> None:
     assert await watch.look(), "it did not come: somebody has to ask again"
 
 
+async def test_the_owner_of_any_partition_asks() -> None:
+    log = MemoryLog(lambda: NOW)
+    watch = EngineWatch(
+        Partition(number=1),
+        await store_of(ENGINE, 1),
+        MemoryProducer(log),
+        CONTROL,
+        ManualClock(NOW),
+        NEWER,
+    )
+    assert await watch.look(), "the first partition may be an older worker's still"
+    assert len(await asked(log)) == 1
+
+
 @pytest.mark.parametrize(
     ("partition", "engine"),
-    [(Partition(), ENGINE), (Partition(number=1), NEWER), (Partition(now=None), NEWER)],
+    [(Partition(), ENGINE), (Partition(now=None), NEWER)],
 )
 async def test_nobody_else_asks(partition: Partition, engine: int) -> None:
     log = MemoryLog(lambda: NOW)
