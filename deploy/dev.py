@@ -32,7 +32,7 @@ Tierstream's one door. Usage: python3 deploy/dev.py COMMAND [OPTION ...]
              [--pairs N] [--seed S] [--json]
   bench      throughput, latency and CPU on this machine, alone or beside its peers
              [--quick] [--only NAME,...] [--peers] [--events N] [--runs N]
-             [--days N] [--profile FILE] [--json]
+             [--workers N] [--days N] [--profile FILE] [--json]
   faults     kill, freeze, cut off, fill and wipe things, then count what was lost
              [--quick] [--row NAME] [--together] [--runs N] [--seed S] [--json]
   lock       renew deploy/requirements.lock after a change of pyproject.toml
