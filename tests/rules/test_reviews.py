@@ -6,7 +6,7 @@ import pytest
 
 from models.calendar import DAY_S
 from models.decisions import ActionRequested, TierChanged, TierWarning
-from models.events import OverrideSet
+from models.events import HoldSet, OverrideSet
 from tests.rules.driving import Driver, activation, at
 
 _HEAD = """
@@ -176,19 +176,61 @@ def test_an_override_that_ends_soon_is_warned_of_at_first_sight() -> None:
     assert customer.tiers()[1:] == [("gold", "basic", "override_ended")]
 
 
+def monthly(gold: str) -> Driver:
+    """Return a customer who bought on day 10; her reviews are on days 28 and 58."""
+    ladder = f"[{{name: basic}}, {gold}]"
+    tiers = f"tiers: {{review: monthly, upgrade: immediate, ladder: {ladder}}}"
+    customer = Driver(f"{_HEAD}\n{tiers}", first_tick=at(10))
+    customer.take(customer.purchase(at(10)))
+    return customer
+
+
 def test_a_late_event_costs_no_tier_that_came_after_the_review() -> None:
-    text = f"""{_HEAD}
-tiers:
-  review: yearly
-  ladder:
-    - {{name: basic}}
-    - {{name: gold, qualify: "orders() >= two", keep: "days_since_purchase() >= recent"}}
-"""
-    customer = Driver(text, first_tick=at(0))
-    customer.take(customer.purchase(at(7)), at(7))
-    customer.pass_to(at(10))
-    customer.take(customer.purchase(at(5)), at(10))
-    assert customer.tiers() == [(None, "basic", "joined"), ("basic", "gold", "qualified")]
+    gold = "qualify: orders() >= two and complaints(days=40) == 0, keep: complaints(days=40) == 0"
+    customer = monthly(f"{{name: gold, {gold}}}")
+    customer.pass_to(at(30))
+    customer.take(customer.purchase(at(30)))
+    customer.pass_to(at(35))
+    customer.take(customer.complaint(at(25)))
+    customer.pass_to(at(60))
+    assert told(customer)[1:] == [
+        ("2024-11-03T00:00:00Z", "qualified", "basic", "gold"),
+        ("2024-12-01T00:00:00Z", "review", "gold", "basic"),
+    ]
+
+
+def test_a_late_event_costs_no_tier_that_the_review_left_without_it() -> None:
+    # As of the review a complaint counts for one day more than with the windows of that day.
+    customer = monthly("{name: gold, qualify: complaints(days=10) == 0}")
+    customer.take(customer.complaint(at(18), "a"))
+    customer.pass_to(at(35))
+    customer.take(customer.complaint(at(35), "b"))
+    customer.take(customer.purchase(at(25)))
+    assert customer.tiers() == [(None, "gold", "joined")]
+
+
+def test_a_review_in_a_hold_is_skipped() -> None:
+    customer = monthly("{name: gold, qualify: complaints(days=20) == 0}")
+    customer.take(customer.complaint(at(21), "a"))
+    hold = HoldSet(
+        event_id="h", source="desk", occurred_at=at(21), until=at(35), reason="r", by="b"
+    )
+    customer.take(hold)
+    customer.pass_to(at(50))
+    customer.take(customer.complaint(at(50), "b"))
+    customer.pass_to(at(60))
+    assert told(customer)[1:] == [("2024-12-01T00:00:00Z", "review", "gold", "basic")]
+
+
+def test_a_grace_goes_on_into_the_days_that_warn_of_the_next_review() -> None:
+    """Which she would pass: by then the complaint has left the window."""
+    customer = monthly("{name: gold, qualify: complaints(days=30) == 0, grace: 25d, warn: 20d}")
+    customer.take(customer.complaint(at(26)))
+    customer.pass_to(at(55))
+    assert told(customer)[1:] == [
+        ("2024-10-30T00:00:00Z", "TierWarning"),
+        ("2024-11-26T00:00:00Z", "grace_ended", "gold", "basic"),
+    ]
 
 
 def test_a_late_event_costs_no_tier_that_she_qualifies_for_today() -> None:
