@@ -9,7 +9,7 @@ from models import events
 from models.churn import Coins
 from models.churn_calibration import Platt
 from models.churn_model import RiskModel
-from models.customer import Conclusions, CustomerState
+from models.customer import Conclusions, CustomerState, Lost, Override, Standing, Warned
 from models.errors import BadRulebook
 from rules.eras import ENGINE, Carried, EngineTooOld, Era, EraRecord, carry_over, succeed
 from tests.rules.driving import GOLD, SILVER, activation, book
@@ -109,9 +109,16 @@ def begun(text: str) -> Era:
     return Era(succeed(None, activation(0, text), None))
 
 
-@pytest.mark.parametrize(
-    ("ladder", "tier"), [((SILVER, GOLD), 2), ((GOLD, SILVER), 1), ((GOLD,), 1), ((SILVER,), None)]
+LADDERS = pytest.mark.parametrize(
+    ("ladder", "tier"),
+    [
+        *[((SILVER, GOLD), 2), ((GOLD, SILVER), 1), ((GOLD,), 1), ((SILVER,), None)],
+        ((GOLD.replace("name: gold", "name: or\n      was: [gold]"),), 1),
+    ],
 )
+
+
+@LADDERS
 def test_a_tier_is_carried_over_by_name(ladder: tuple[str, ...], tier: int | None) -> None:
     state = CustomerState(concluded=Conclusions(tier=2, categories=[1], quiet_until=5))
     carried = carry_over(state, begun(book()), begun(book(2, tiers=ladder)))
@@ -119,6 +126,23 @@ def test_a_tier_is_carried_over_by_name(ladder: tuple[str, ...], tier: int | Non
     assert state.concluded.tier == tier
     assert state.concluded.categories == [1]
     assert state.concluded.quiet_until is None  # other bounds may be reached sooner
+
+
+@LADDERS
+def test_what_stands_about_a_tier_is_carried_over_with_it(
+    ladder: tuple[str, ...], tier: int | None
+) -> None:
+    """Deadlines are promises: they stand, whatever becomes of the tier."""
+    override = Override("o", 2, exactly=True, reason="r", by="ana", until=9)
+    warned = Warned(b"w", 1, 0, 7)
+    standing = Standing(warned, warned, Lost(2, 1, 5, b"l"), override, (2, 3), 8, 4, (2, 6))
+    state = CustomerState(concluded=Conclusions(tier=0, standing=standing))
+    carry_over(state, begun(book()), begun(book(2, tiers=ladder)))
+    carried = Standing(warned, warned, hold_until=8, reviewed_at=4)
+    if tier is not None:
+        carried.lost, carried.shadow, carried.brought = Lost(tier, 1, 5, b"l"), (tier, 3), (tier, 6)
+        carried.override = msgspec.structs.replace(override, tier=tier)
+    assert state.concluded.standing == carried
 
 
 @pytest.mark.parametrize(("change", "category"), [("name: idle", None), ("name: quiet", 1)])
