@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+from string import ascii_letters, digits
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from models import events
 from models.customer import SEEN_MAX
 from models.decisions import SegmentChanged
+from models.errors import Reason
 from rules.reduce import Reduction
 from tests.rules.driving import Driver, at, book
 
@@ -48,3 +51,21 @@ def test_of_groups_only_those_that_were_entered_are_left(end: events.CustomerEve
     said = [d for d in customer.said if isinstance(d, SegmentChanged)]
     told = [(d.dimension, d.from_, d.to) for d in said if d.dimension.startswith("group.")]
     assert told == [("group.keen", "out", "in"), ("group.keen", "in", None)]
+
+
+@pytest.mark.parametrize(
+    ("letters", "length", "is_sent"),
+    [("x", 900_000, True), ("x", 1_000_000, False), (ascii_letters + digits, 900_000, False)],
+    ids=["dense", "long", "both"],
+)
+def test_a_history_is_sent_where_the_log_and_the_survivor_can_take_it(
+    letters: str, length: int, *, is_sent: bool
+) -> None:
+    customer = Driver(book(), first_tick=at(0))
+    customer.take(customer.purchase(at(0)))
+    note = "".join(Random(1).choices(letters, k=length))
+    customer.known.facts.profile["custom.note"] = (at(0), note)
+    if is_sent:
+        assert customer.take(ENDS[1]).moved is not None
+    else:
+        assert customer.refused(ENDS[1]).reason is Reason.TOO_LARGE

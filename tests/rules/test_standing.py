@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from models.calendar import rfc3339
 from models.decisions import TierChanged, TierWarning
 from models.events import (
@@ -124,6 +126,17 @@ def test_a_tier_keeps_its_beginning_through_a_chain_of_merges() -> None:
     cleo.take(moved(bea, 55))
     cleo.pass_to(at(300))
     assert story(cleo)[-1] == (day(101), "basic", "grace_ended", "warned")
+
+
+@pytest.mark.parametrize(("hers", "brought"), [(40, 90), (90, 40), (None, 90)])
+def test_of_two_holds_a_merge_keeps_the_longer_one(hers: float | None, brought: float) -> None:
+    anna, bea = lived(LADDER, (1, 100), until=2), lived(LADDER, (1, 200), until=2)
+    if hers is not None:
+        anna.take(decided(HoldSet, 2, until=at(hers)))
+    bea.take(decided(HoldSet, 2, until=at(brought)))
+    anna.take(moved(bea, 3))
+    anna.pass_to(at(91))
+    assert story(anna)[1:] == [(day(90), "set", "silver", day(95))]
 
 
 def test_a_fall_that_an_override_ends_is_no_override() -> None:
