@@ -111,6 +111,13 @@ actions:
 """
 
 
+def test_a_request_says_whether_its_moment_or_its_turn_came() -> None:
+    customer = Driver(book() + _OFTEN, first_tick=at(-1))
+    customer.take(customer.purchase(at(0)))
+    said = {d.action: d.trigger for d in customer.said if isinstance(d, ActionRequested)}
+    assert said == {"visit": "every", "thank": "when", "write": "every"}
+
+
 def test_every_request_that_is_still_valid_ends_with_its_reason() -> None:
     customer = Driver(book() + _OFTEN, first_tick=at(-1))
     for day in (0, 20, 30):
