@@ -1,4 +1,4 @@
-"""What the judge of the clock remembers: enough for the same promises, and no more."""
+"""The judge of the clock: whom it waits for, and that it remembers enough, and no more."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from streams import ticker
 from streams.log.positions import Position, SourcePartition
-from streams.ticker import Judge, Sight
+from streams.ticker import SLACK_S, Held, Judge, Promise, Sight
 
 NOW = 1_800_000_000
+SHOP: SourcePartition = ("shop", 0)
+DESK: SourcePartition = ("desk", 0)
 
 
 class Plain:
@@ -85,3 +87,25 @@ def test_a_look_past_a_stuck_partition_costs_about_one_pass_over_the_sources(
         judge.judge(Sight(NOW + look, ends, at | stuck))
     assert asked <= 3 * count * looks
     assert sum(len(ends) for _, ends in judge._remembered) <= count + looks
+
+
+@pytest.mark.parametrize("desk", [{}, {DESK: Position(3, "")}, {DESK: Position(3, "by hand")}])
+def test_a_source_of_which_no_time_is_known_holds_the_clock(
+    desk: dict[SourcePartition, Position],
+) -> None:
+    """Also where another one lags whose time is known."""
+    passed = {SHOP: Position(5, str(NOW - 900)), **desk}
+    assert Judge().judge(Sight(NOW, {SHOP: 9, DESK: 7}, passed)) == Held(DESK)
+
+
+def test_the_slowest_source_sets_the_clock() -> None:
+    passed = {SHOP: Position(5, str(NOW - 300)), DESK: Position(3, str(NOW - 900))}
+    verdict = Judge().judge(Sight(NOW, {SHOP: 9, DESK: 7}, passed))
+    assert verdict == Promise(NOW - 900 - SLACK_S, DESK)
+
+
+def test_a_source_that_is_gone_holds_the_clock_no_longer() -> None:
+    judge, passed = Judge(), {SHOP: Position(5, str(NOW))}
+    assert judge.judge(Sight(NOW, {SHOP: 5, DESK: 7}, passed)) == Held(DESK)
+    verdict = judge.judge(Sight(NOW + 60, {SHOP: 5}, passed))
+    assert verdict == Promise(NOW + 60 - SLACK_S, None)

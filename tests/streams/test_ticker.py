@@ -1,7 +1,9 @@
 """The ticker: what it may promise, when it is held, and when it writes."""
 
+import asyncio
 import json
 from collections.abc import Sequence
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from models.events import Tick, decode
 from streams.clock import ManualClock
+from streams.errors import Unavailable
 from streams.log.memory import MemoryLog
 from streams.log.port import Append, Entry
 from streams.log.positions import Position, SourcePartition
@@ -16,6 +19,7 @@ from streams.log.producer import MemoryProducer
 from streams.releases import Releases
 from streams.ticker import (
     ADVANCE_S_MAX,
+    LOOK_EVERY_S,
     SLACK_S,
     Held,
     Judge,
@@ -121,8 +125,11 @@ class Sources:
     def __init__(self) -> None:
         self.held: dict[SourcePartition, int] = {SHOP: 1}
         self.passed = {SHOP: Position(1, str(NOW))}
+        self.looks = 0
 
     async def ends(self, topics: Sequence[str]) -> dict[SourcePartition, int]:
+        self.looks += 1
+        await asyncio.sleep(0)  # others have their turn
         return {source: end for source, end in self.held.items() if source[0] in topics}
 
     async def committed(self, group: str) -> dict[SourcePartition, Position]:
@@ -164,11 +171,11 @@ class Rig:
         self.log = MemoryLog(lambda: int(self.clock.monotonic()))
         self.sources = Sources()
         self.held: list[str | None] = []
-        observatory = Observatory(
+        self.observatory = Observatory(
             self.sources, Releases(self.log, CONTROL), ["shop", "desk"], "ingress", self.clock
         )
         producer = MemoryProducer(self.log)
-        self.ticker = Ticker(partition, LOG, producer, observatory, self.clock, self)
+        self.ticker = Ticker(partition, LOG, producer, self.observatory, self.clock, self)
 
     def clock_held(self, partition: int, source: str | None) -> None:
         assert partition == 2
@@ -209,6 +216,25 @@ async def test_a_tick_is_written_once_and_again_only_when_time_went_on() -> None
     await rig.ticker.tick()
     assert await rig.ticks() == [NOW - SLACK_S, NOW - SLACK_S + 2]
     assert rig.held == [None, None, None]
+
+
+async def test_all_partitions_share_one_look_a_second() -> None:
+    rig = Rig(StandIn(now=None))
+    for looks in (1, 2):
+        await asyncio.gather(*(rig.observatory.look() for _ in range(3)))
+        assert rig.sources.looks == looks
+        rig.clock.advance(LOOK_EVERY_S)
+
+
+async def test_a_ticker_goes_on_once_the_brokers_are_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(StandIn(now=None))
+    answers = AsyncMock(side_effect=[Unavailable("the brokers are away"), {SHOP: 1}])
+    monkeypatch.setattr(rig.sources, "ends", answers)
+    monkeypatch.setattr(asyncio, "sleep", AsyncMock(side_effect=[None, asyncio.CancelledError]))
+    with pytest.raises(asyncio.CancelledError):
+        await rig.ticker.run()
+    assert rig.held == ["unavailable", None]
+    assert await rig.ticks() == [NOW - SLACK_S]
 
 
 async def test_a_leap_of_more_than_two_days_is_held_for_a_person() -> None:
