@@ -8,7 +8,7 @@ from unittest.mock import AsyncMock, call
 import pytest
 
 from models.errors import BadRulebook, Reason
-from models.events import encode
+from models.events import Tick, encode
 from rules import eras
 from rules.book import Book
 from streams import batch
@@ -19,9 +19,9 @@ from streams.log.port import Append, Entry
 from streams.log.port import Place as LogPlace
 from streams.store.memory import MemoryStore
 from streams.store.port import Step, View
-from streams.topics import LOG, STATE
+from streams.topics import LOG, STATE, TIER_CHANGED
 from tests.rules.driving import activation, book
-from tests.streams.place import Place, large, purchase
+from tests.streams.place import NOW, Place, large, purchase
 
 DEAD = f"{LOG}.dlq"
 
@@ -63,6 +63,21 @@ async def test_readers_have_to_see_what_was_committed_before_more_is_sent(
         await partition.process(await place.records(), 0, 2)
     assert (await place.records(STATE), partition.next) == (before, None)
     assert place.told.doubts == ["Unavailable"]
+
+
+async def test_who_came_before_the_first_tick_is_concluded_with_it() -> None:
+    """However often her owner was idle before."""
+    place = Place()
+    partition = await place.taken()
+    place.append(Entry(None, encode(activation(0, book()))), purchase(1))
+    await place.feed(partition)
+    await partition.work_ahead()
+    assert await place.records(TIER_CHANGED) == []
+    place.append(Entry(None, encode(Tick(t=NOW))))
+    await place.feed(partition)
+    while not partition.settled:
+        await partition.work_ahead()
+    assert [each.key for each in await place.records(TIER_CHANGED)] == [b"anna"]
 
 
 async def test_a_gap_is_doubt() -> None:

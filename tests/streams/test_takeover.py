@@ -6,6 +6,7 @@ import pytest
 
 from models.customer import unpack
 from streams.errors import Doubt, Halt
+from streams.ledger import Origin
 from streams.log.memory import MemoryLog
 from streams.store import keys
 from streams.store.memory import Snapshot
@@ -29,6 +30,15 @@ async def test_another_application_does_not_go_on_with_a_changelog() -> None:
     with pytest.raises(Halt, match=r"belong to the application 'test'.*TIERSTREAM_APP=test"):
         await other.take_over()
     assert [r.key for r in await place.records(STATE)] == [keys.ORIGIN, keys.POSITION]
+
+
+@pytest.mark.parametrize("app", ["", "test", "test.eu-1"])
+def test_an_origin_is_read_as_it_was_written(app: str) -> None:
+    """Names of applications may have dots; the first changelogs do not name any."""
+    origin = Origin("drawn", "log", app)
+    assert Origin.read(str(origin)) == origin
+    assert origin.foreign(app or "test") is None
+    assert Origin.read("drawn.log") == Origin("drawn", "log", "")
 
 
 async def test_a_successor_goes_on_where_the_predecessor_stood() -> None:
