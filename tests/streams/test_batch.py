@@ -12,19 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import events
+from models.calendar import rfc3339
 from models.errors import Reason
 from rules.admission import ATTRIBUTE_BYTES_MAX
 from rules.eras import ERAS_MAX
 from rules.reduce import Reducer, Reduction
-from streams import batch
+from streams import batch, outputs
 from streams.batch import EVENT_BYTES_MAX, Batch, Result
 from streams.errors import Halt
 from streams.jobs.replay import Replay
-from streams.ledger import START, Ledger, state_digest
+from streams.ledger import DIGEST_MOD, START, Ledger, state_digest
 from streams.log.port import Record
 from streams.marks import MARK_HEADER
 from streams.store import keys
-from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CHANGED
+from streams.topics import DEAD_LETTER_SUFFIX, LOG, TIER_CHANGED, TIER_CURRENT
 from tests.rules.driving import activation, book
 from tests.simulation.history import history
 
@@ -100,9 +101,24 @@ def test_states_come_first_and_the_digests_follow() -> None:
     assert next(iter(fields)) == keys.customer_field(b"anna")
     state = fields[keys.customer_field(b"anna")]
     assert result.ledger.position.states == f"{state_digest(b'anna', state):032x}"
-    ids = [int(dict(e.headers)["ce_id"], 16) for e in result.published[TIER_CHANGED]]
-    assert ids
     assert set(result.dues) == {b"anna"}
+
+
+def test_what_is_told_is_counted_and_the_tier_is_told_twice() -> None:
+    """As a change, and as what is so now."""
+    result = computed(TICK, BOOK, record(2, b"anna", purchase(1)), record(3, b"ben", purchase(2)))
+    (_, entries), *others = sorted(
+        result.published.items(), key=lambda told: told[0] != TIER_CURRENT
+    )
+    assert [each.key for each in entries] == [b"anna", b"ben"]
+    ids = [dict(each.headers)["ce_id"].decode() for _, told in others for each in told]
+    assert sorted(ids) == sorted(each.id for each in result.decisions)
+    said = sum(int(each, 16) for each in ids) % DIGEST_MOD
+    assert result.ledger.position.outputs == f"{said:032x}"
+
+
+def test_the_digest_of_states_tells_whose_they_are() -> None:
+    assert state_digest(b"anna", b"1") != state_digest(b"ben", b"1")
 
 
 def test_marks_drop_what_ingress_sent_twice() -> None:
@@ -143,6 +159,7 @@ def test_a_record_whose_rules_fail_is_set_aside_and_leaves_no_trace(
     assert result.reasons == [Reason.RULE_FAILED]
     (letter,) = result.published[DEAD]
     assert letter.value == bad.value
+    assert dict(letter.headers)["dlq.at"] == rfc3339(NOW).encode()
     assert dict(letter.headers)["dlq.message"] == (
         b"LookupError while concluding this event: no such rule"
     )
@@ -217,6 +234,16 @@ def test_whatever_a_record_makes_fail_it_is_set_aside_alone(
 
     monkeypatch.setattr(Reducer, "reduce", fail)
     assert computed(TICK, BOOK, record(2, b"anna", purchase(1))).reasons == [Reason.RULE_FAILED]
+
+
+def test_where_an_output_cannot_be_written_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(outputs, "current", fail)
+    result = computed(TICK, BOOK, record(2, b"anna", purchase(1)))
+    assert (set(result.published), result.decisions) == ({DEAD}, [])
+    assert keys.customer_field(b"anna") not in result.fields
 
 
 def test_a_timer_that_fails_halts_its_partition(monkeypatch: pytest.MonkeyPatch) -> None:
