@@ -185,6 +185,33 @@ def monthly(gold: str) -> Driver:
     return customer
 
 
+def test_a_late_event_decides_the_review_before_again() -> None:
+    customer = monthly("{name: gold, qualify: complaints(days=10) == 0}")
+    customer.pass_to(at(30))
+    customer.take(customer.complaint(at(25)))
+    assert told(customer)[1:] == [("2024-11-03T00:00:00Z", "review", "gold", "basic")]
+
+
+def test_where_reviews_alone_decide_they_lift_too() -> None:
+    customer = Driver(MONTHLY, first_tick=at(20))
+    for day in (20, 26):
+        customer.pass_to(at(day))
+        customer.take(customer.purchase(at(day)))
+    customer.pass_to(at(28))
+    assert told(customer)[1:] == [("2024-11-01T00:00:00Z", "qualified", "silver", "gold")]
+
+
+def test_who_would_pass_the_review_again_is_warned_no_longer() -> None:
+    customer = monthly("{name: gold, qualify: orders(days=30) >= one, warn: 20d, grace: 5d}")
+    customer.pass_to(at(45))
+    customer.take(customer.purchase(at(45)))
+    customer.pass_to(at(60))
+    assert told(customer)[1:] == [
+        ("2024-11-11T00:00:00Z", "TierWarning"),
+        ("2024-11-18T00:00:00Z", "TierWarning"),
+    ]
+
+
 def test_a_late_event_costs_no_tier_that_came_after_the_review() -> None:
     gold = "qualify: orders() >= two and complaints(days=40) == 0, keep: complaints(days=40) == 0"
     customer = monthly(f"{{name: gold, {gold}}}")
