@@ -45,7 +45,7 @@ class Sight(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """All that the sources took in before `t` stands in the log. `source`: what limits it."""
+    """All that sources took in before `t` stands in the log. `source`: the slowest that lags."""
 
     t: int
     source: SourcePartition | None
@@ -82,14 +82,12 @@ class Judge:
             for source, end in sight.ends.items()
             if not _is_passed(sight, source, end)
         ]
-        known = [(at, source) for at, source in lagging if at is not None]
+        known = [at for at, _ in lagging if at is not None]
         if counted is None and len(known) < len(lagging):
             return Held(next(source for at, source in lagging if at is None))
-        limits: list[tuple[int, SourcePartition | None]] = [*known]
-        if counted is not None:
-            limits.append((counted, None))
-        at, source = min(limits, key=lambda limit: limit[0])
-        return Promise(min(at, sight.at) - SLACK_S, source)
+        at = min(known if counted is None else [*known, counted])
+        _, slowest = min(lagging, key=lambda each: each[0] or 0, default=(None, None))
+        return Promise(min(at, sight.at) - SLACK_S, slowest)
 
     def _remember(self, sight: Sight) -> None:
         if any(sight.ends.get(source, 0) < end for source, end in self._ends.items()):

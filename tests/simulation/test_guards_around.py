@@ -68,9 +68,7 @@ CLOCK = {
         "all(_is_passed(sight, source, end) for source, end in ends.items())",
         "any(_is_passed(sight, source, end) for source, end in ends.items())",
     ),
-    "the slowest source sets the clock": Guard(
-        [Judge], "judge", "min(limits, key=", "max(limits, key="
-    ),
+    "the slowest source sets the clock": Guard([Judge], "judge", "min(known if", "max(known if"),
     "clocks may differ by the slack": Guard(
         [Judge], "judge", "min(at, sight.at) - SLACK_S", "min(at, sight.at)"
     ),

@@ -104,6 +104,16 @@ def test_the_slowest_source_sets_the_clock() -> None:
     assert verdict == Promise(NOW - 900 - SLACK_S, DESK)
 
 
+@pytest.mark.parametrize("desk", [{}, {DESK: Position(3, str(NOW + 30))}])
+def test_who_lags_is_named_although_an_earlier_look_limits_the_clock(
+    desk: dict[SourcePartition, Position],
+) -> None:
+    """Nothing had come from the desk then: it is she whom somebody has to see to now."""
+    judge = Judge()
+    assert judge.judge(Sight(NOW, {DESK: 0}, {})) == Promise(NOW - SLACK_S, None)
+    assert judge.judge(Sight(NOW + 900, {DESK: 7}, desk)) == Promise(NOW - SLACK_S, DESK)
+
+
 def test_a_source_that_is_gone_holds_the_clock_no_longer() -> None:
     judge, passed = Judge(), {SHOP: Position(5, str(NOW))}
     assert judge.judge(Sight(NOW, {SHOP: 5, DESK: 7}, passed)) == Held(DESK)
