@@ -3,7 +3,7 @@
 A state is what the log says of one customer (`Facts`), which events were counted (`Seen`), and what
 was concluded and published (`Conclusions`). It is one msgpack array: fields stand by position, so
 a new field is added at the end with a default, and older states stay readable. A typical customer
-(five purchases a year) takes about 200 bytes.
+(five purchases a year, with margins and channels) takes about 360 bytes.
 
 Unlike every other value here, a state is mutable: the reducer owns the one copy it decoded for its
 batch, and copying it per event would cost as much as the reducer itself.
