@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from models.calendar import Calendar
 from models.churn_model import RiskModel
@@ -32,6 +32,7 @@ class Given:
 NOTHING_GIVEN = Given(None, RiskModel())
 
 Conclude: TypeAlias = Callable[[CustomerState, int, int | None, Given], Concluded]
+Explain: TypeAlias = Callable[[CustomerState, int, int | None, Given], list[dict[str, Any]]]
 Follow: TypeAlias = Callable[
     [
         CustomerState,
@@ -131,7 +132,10 @@ class Dimension:
 
     def label_of(self, name: str) -> dict[str, str]:
         """Return a category's label; an open dimension's have none."""
-        return next((dict(c.label) for c in self.categories if c.name == name), {})
+        for category in self.categories:
+            if category.name == name:
+                return dict(category.label)
+        return {}
 
     def category(self, names: tuple[str, ...] | None) -> CategoryValue:
         """Return the value that stands for names, also for those that categories had before."""
@@ -228,6 +232,9 @@ class Book:
     with `state.concluded`, which must still be of the evaluation before. `event` is the event that
     is evaluated, None for timers and activations. None: there is nothing to follow.
 
+    `missing` and `evidence` have functions by the rule that they explain, for rules that compare
+    numbers only: they return what `rules.explanation` finds by walking the trees.
+
     `now` is in seconds; `band` is an index into `ChurnRules.names`, None without enough history.
     """
 
@@ -250,6 +257,8 @@ class Book:
     again: Conclude = field(repr=False, compare=False)
     ladder: Conclude = field(repr=False, compare=False)
     follow: Follow | None = field(repr=False, compare=False)
+    missing: Mapping[str, Explain] = field(repr=False, compare=False)
+    evidence: Mapping[str, Explain] = field(repr=False, compare=False)
     rules: Rules = field(repr=False)
     source: Rulebook = field(repr=False)
     program: str = field(repr=False)  # the generated Python text, for people who debug it

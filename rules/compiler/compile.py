@@ -17,7 +17,7 @@ from models.buckets import total
 from models.calendar import DAY_S, calendar
 from models.errors import BadRulebook
 from rules.book import Action, Band, Book, ChurnRules, Policy, Span, Tier, Timing
-from rules.compiler import due, writing
+from rules.compiler import due, explaining, writing
 from rules.facts.cases import EMPTY, folded
 from rules.language.check import check
 from rules.language.checked import Rules
@@ -66,7 +66,8 @@ def _compiled(text: str, file: str) -> Book:
         "start": zone.start,
         **due.NAMES,
     }
-    program = writing.write(rules, names)
+    explained = list(explaining.write(rules, names, rulebook.currency))
+    program = "\n\n".join((writing.write(rules, names), *(each.text for each in explained)))
     exec(compile(program, f"<rulebook {rulebook.rulebook}>", "exec"), names)  # noqa: S102
     actions = _actions(rulebook, rules)
     return Book(
@@ -92,6 +93,8 @@ def _compiled(text: str, file: str) -> Book:
         again=names.get("again", names["conclude"]),
         ladder=names["ladder"],
         follow=names.get("follow"),
+        missing={each.rule: names[each.name] for each in explained if each.of == "missing"},
+        evidence={each.rule: names[each.name] for each in explained if each.of == "evidence"},
         rules=rules,
         source=rulebook,
         program=program,

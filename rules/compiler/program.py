@@ -14,6 +14,7 @@ from typing import Any
 
 from models.buckets import total_within, within
 from models.calendar import Span
+from models.customer import Facts
 from rules.compiler import terms
 from rules.compiler.terms import Term
 from rules.facts import lookup
@@ -156,7 +157,6 @@ class Program:
                 _, whole, back = self._net(Fact("spend", fact.args))
                 code = f"min(1.0, ({back}) / {whole}) if {whole} else None"
                 return Term(self.let(_hint(fact), code), unknown=True)
-        hint = _hint(fact)
         if spec.motion == "rises":
             since = self.since(fact)
             code = f"None if {since} is None else today - {since} if today > {since} else 0"
@@ -175,7 +175,7 @@ class Program:
         else:
             function = self.bind(spec.function)
             code = self.guarded(fact, f"{function}(facts, zone, today{_given(fact)})")
-        return Term(self.let(hint, code), unknown=spec.unknown)
+        return Term(self.let(_hint(fact), code), unknown=spec.unknown)
 
     def since(self, fact: Fact) -> str:
         """Write the day since which a rising fact counts, None if unknown."""
@@ -210,8 +210,8 @@ class Program:
         spec = spec_of(fact)
         if spec.reads is None:
             return call
-        if empty is None:
-            empty = "None" if spec.unknown else "0"
+        if empty is None:  # what it is of a customer without data
+            empty = repr(spec.read(Facts(), self._names["zone"], 0, **dict(fact.args)))
         return f"{call} if {self.cases(spec.reads)} else {empty}"
 
     def cases(self, name: Cases) -> str:

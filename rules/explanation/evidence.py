@@ -49,6 +49,9 @@ def evidence(view: View, rule: str) -> list[dict[str, Any]]:
         KeyError: the rulebook has no such rule.
     """
     book = view.book
+    written = book.evidence.get(rule)
+    if written is not None and not view.history:
+        return written(view.state, view.now, view.band_index, view.given)
     if rule.startswith("dimensions."):
         name = rule.removeprefix("dimensions.")
         found = next((d for d in book.rules.dimensions if d.name == name), None)
@@ -150,7 +153,7 @@ def _compared(view: View, rule: str, node: Compare) -> dict[str, Any]:
     if isinstance(right, Constant) and right.parameter is not None:
         found["parameter"] = right.parameter
     if isinstance(left, Fact):
-        found |= _edges(_span(view, left), view.today)
+        found |= edges(_span(view, left), view.today)
     if view.history:
         found["events"] = [described(event) for event in _causes(view, node)]
     return found
@@ -182,7 +185,7 @@ def _span(view: View, fact: Fact) -> Span:
     )
 
 
-def _edges(span: Span, today: int) -> dict[str, str]:
+def edges(span: Span, today: int) -> dict[str, str]:
     """Return the first and last day of a window; none for a lifetime."""
     if span.first is None:
         return {}

@@ -21,8 +21,17 @@ def missing_for_next(view: View, tier_index: int) -> dict[str, Any] | None:
     if tier_index + 1 >= len(tiers):
         return None
     tier = tiers[tier_index + 1]
-    failing = [] if tier.qualify is None else _failing(view, tier.qualify)
-    return {"tier": tier.name, "needs": [_need(view, node) for node in failing]}
+    written = view.book.missing.get(f"tiers.{tier.name}.qualify")
+    if written is not None:
+        needs = written(view.state, view.now, view.band_index, view.given)
+    else:
+        needs = [] if tier.qualify is None else needed(view, tier.qualify)
+    return {"tier": tier.name, "needs": needs}
+
+
+def needed(view: View, condition: Condition) -> list[dict[str, Any]]:
+    """Return what a condition needs to hold; `rules.compiler.explaining` writes this out."""
+    return [_need(view, node) for node in _failing(view, condition)]
 
 
 def missing(view: View, tier_index: int) -> list[dict[str, Any]]:
@@ -83,7 +92,7 @@ def _points(view: View, node: Compare) -> dict[str, Any]:
     if not isinstance(node.left, Points) or node.op not in {">", ">="}:
         return {}
     open_parts = [
-        {"points": points, "needs": [_need(view, each) for each in _failing(view, condition)]}
+        {"points": points, "needs": needed(view, condition)}
         for points, condition in node.left.parts
         if points > 0 and view.holds(condition) is not True
     ]
@@ -108,10 +117,15 @@ def _apart(view: View, node: Compare, value: object, bound: object) -> dict[str,
     side = _side(node.op, value, bound)
     if side is None:
         return {}
-    distance = abs(bound - value) + (view.owed(node.left) if side == "missing" else 0)
-    if node.op in {"<", ">"} and isinstance(distance, int):
-        distance += 1
-    return {side: rounded(distance)}
+    distance = abs(bound - value)
+    if side == "missing" and not value:  # 0 may hide that something is owed
+        distance += view.owed(node.left)
+    return {side: rounded(beyond(distance) if node.op in {"<", ">"} else distance)}
+
+
+def beyond(distance: float) -> float:
+    """Return how far it is past a bound that is that far away: one more of a whole number."""
+    return distance + 1 if isinstance(distance, int) else distance
 
 
 def _side(op: str, value: float, bound: float) -> Literal["missing", "excess"] | None:

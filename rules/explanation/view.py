@@ -76,10 +76,13 @@ class View:
         event: CustomerEvent | None = None,
     ) -> None:
         self.book = book
+        self.state = state
+        self.now = now
         self.given = given
         self.facts = state.facts
         self.zone = book.zone
         self.today = book.zone.day(now)
+        self.band_index = band
         self.band = None if band is None else book.rules.bands[band]
         self.tier = None if tier is None else book.tiers[tier].name
         self.history: Sequence[CustomerEvent] = ()  # her events, for whoever has read them

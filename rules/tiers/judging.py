@@ -56,13 +56,18 @@ class Judge(NamedTuple):
 
     def best_below(self, tier: int, judged: Judged) -> int:
         """Return where a customer falls to: the highest lower tier that is known to be held."""
-        view = View(self.book, judged.state, judged.at, self.band, self.given)
         for below in range(tier - 1, 0, -1):
-            keep = self.book.rules.tiers[below].keep
-            is_known = keep is None or view.holds(keep) is not None
-            if judged.qualified >> below & 1 or (judged.held >> below & 1 and is_known):
+            if judged.qualified >> below & 1:
+                return below
+            if judged.held >> below & 1 and self._is_known(below, judged):
                 return below
         return 0
+
+    def _is_known(self, tier: int, judged: Judged) -> bool:
+        """Tell whether a tier's `keep` is known to hold or not."""
+        keep = self.book.rules.tiers[tier].keep
+        view = View(self.book, judged.state, judged.at, self.band, self.given)
+        return keep is None or view.holds(keep) is not None
 
     def as_of(self, instant: int) -> Judged:
         """Judge as of a day's beginning, over what was booked before that day."""

@@ -32,6 +32,7 @@ from tests.rules.driving import Driver, activation
 from tests.rules.histories import NOW, OLDEST_DAYS, TODAY, ZONE, decisions, events
 from tests.rules.renaming import successors
 from tests.rules.subscriber import Subscriber
+from tests.rules.walked import written_equals_walked
 from tests.rules.whole_books import EVENTS, GIVENS, remembered, texts
 
 BANDS = st.none() | st.integers(0, 2)
@@ -135,6 +136,7 @@ def compiled_equals_explained(pair: Pair) -> None:
         _mask(view, [action.standing for action in rules.actions]),
         _mask(view, [action.condition for action in rules.actions]),
     )
+    written_equals_walked(view)
 
 
 def _value(book: Book, view: View, index: int) -> CategoryValue:

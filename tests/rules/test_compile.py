@@ -16,6 +16,7 @@ from rules.book import Book, Given
 from rules.compiler.compile import compile_book
 from rules.explanation.view import View
 from tests.rules.strategies import NOW, TODAY, ZONE, customers, rulebooks
+from tests.rules.walked import written_equals_walked
 
 GIVEN = Given(None, RiskModel())
 BANDS = st.none() | st.integers(0, 2)
@@ -92,6 +93,7 @@ def test_until_due_nothing_changes_by_itself_at_length(
 def _is_as_interpreted(text: str, state: CustomerState, band: int | None) -> None:
     book = compile_book(text)
     assert book.conclude(state, NOW, band, GIVEN)[:3] == _interpreted(book, state, band)
+    written_equals_walked(View(book, state, NOW, band, GIVEN))
 
 
 def _stays_until_due(text: str, state: CustomerState, band: int | None) -> None:
@@ -223,6 +225,12 @@ def test_each_window_is_summed_once() -> None:
     conclude = program.split("def ladder")[0]
     assert conclude.count("bisect_right(days, today - 30)") == 1
     assert conclude.count("sum(net_minor[first_30:])") == 1
+
+
+def test_a_ladder_of_numbers_is_explained_without_walking_its_trees() -> None:
+    book = compile_book(LADDER)
+    assert {*book.missing} == {"tiers.good.qualify", "tiers.best.qualify"}
+    assert {*book.evidence} == {*book.missing, "tiers.good.keep", "tiers.best.keep"}
 
 
 def _category(condition: str) -> int | str | None:
