@@ -141,7 +141,7 @@ class Standing(msgspec.Struct, array_like=True):
     override: Override | None = None
     shadow: tuple[int, int] | None = None
     hold_until: int | None = None
-    reviewed_at: int | None = None  # the last review that was held
+    reviewed_at: int | None = None  # the last review that was held, or since when there are any
     brought: tuple[int, int] | None = None  # a merge's tier and since when; not looked at yet
 
 

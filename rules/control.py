@@ -19,8 +19,8 @@ from models.events import (
 )
 from rules.admission import Refusal
 from rules.announcing.tier import lacks
-from rules.tiers.judging import Judge
-from rules.tiers.own_tier import Foreseen
+from rules.tiers.judging import Judge, next_review
+from rules.tiers.own_tier import Foreseen, place
 from rules.tiers.tiering import visible_warning
 
 if TYPE_CHECKING:
@@ -125,7 +125,9 @@ def foresee(state: CustomerState, event: CustomerEvent, era: Era, now: int) -> F
         if lost is not None and event.occurred_at < lost.lost_at:
             at_loss = judge.at_loss(lost.lost_at, reviewed)
         if reviewed is not None and event.occurred_at < reviewed:
-            at_review = judge.as_of(reviewed)
+            _, since = standing.shadow or place(concluded)
+            if next_review(book, state.facts, since, reviewed - 1) == reviewed:
+                at_review = judge.as_of(reviewed)
         warned = visible_warning(standing)
         if warned is not None:
             missing = lacks(judge, warned, tier, now)

@@ -274,3 +274,12 @@ tiers:
     customer.pass_to(at(97))  # a review was held on day 89
     customer.take(customer.complaint(at(85)), at(97))
     assert customer.tiers() == [(None, "gold", "joined")]
+
+
+def test_a_late_event_costs_no_tier_before_the_first_review() -> None:
+    """That she was seen for the first time decided nothing that could be decided again."""
+    customer = monthly("{name: gold, qualify: complaints(days=10) == 0}")
+    customer.pass_to(at(15))
+    customer.take(customer.complaint(at(9)))
+    customer.pass_to(at(29))
+    assert customer.tiers() == [(None, "gold", "joined")]
