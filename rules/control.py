@@ -20,7 +20,8 @@ from models.events import (
 from rules.admission import Refusal
 from rules.announcing.tier import lacks
 from rules.tiers.judging import Judge, next_review
-from rules.tiers.own_tier import Foreseen, place
+from rules.tiers.own_tier import place
+from rules.tiers.scene import Foreseen
 from rules.tiers.tiering import visible_warning
 
 if TYPE_CHECKING:

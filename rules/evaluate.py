@@ -16,7 +16,7 @@ from rules.announcing.announce import Change, announce
 from rules.churn_risk import assess, step
 from rules.control import is_on_hold
 from rules.tiers.judging import Judge, Judged
-from rules.tiers.own_tier import Scene
+from rules.tiers.scene import Scene
 from rules.tiers.tiering import NOTHING, is_quiet, settle, wakes
 
 if TYPE_CHECKING:

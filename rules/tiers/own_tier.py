@@ -12,14 +12,16 @@ L6  An event from before the last loss undoes it if she would not have lost the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from models.customer import Lost, Standing, Warned
 from rules.eras import LATENESS_DAYS
-from rules.tiers.judging import Judge, Judged, days_later, next_review
+from rules.tiers.judging import days_later, next_review
 
 if TYPE_CHECKING:
     from models.customer import Conclusions
+    from rules.tiers.judging import Judged
+    from rules.tiers.scene import Scene
 
 MoveReason = Literal[
     "joined",
@@ -34,27 +36,6 @@ MoveReason = Literal[
     "late_event",
 ]
 KEEP_FAILED, REVIEW, OVERRIDE_ENDING = range(3)  # of a warning
-
-
-class Foreseen(NamedTuple):
-    """What held just before an event, at the same clock."""
-
-    now: Judged
-    at_loss: Judged | None = None
-    at_review: Judged | None = None
-
-
-class Scene(NamedTuple):
-    """One evaluation. `said_at`: what it makes known has this `occurred_at`."""
-
-    judge: Judge
-    judged: Judged
-    at: int
-    said_at: int
-    is_refund: bool = False
-    is_activation: bool = False
-    event_at: int | None = None
-    foreseen: Foreseen | None = None
 
 
 def highest(mask: int) -> int:

@@ -13,7 +13,8 @@ import msgspec
 
 from models.customer import Standing, Warned
 from rules.tiers.judging import Judged, days_later, eve, next_review
-from rules.tiers.own_tier import OVERRIDE_ENDING, OwnTier, Scene, highest, place
+from rules.tiers.own_tier import OVERRIDE_ENDING, OwnTier, highest, place
+from rules.tiers.scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
