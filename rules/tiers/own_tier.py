@@ -107,12 +107,23 @@ class OwnTier:
         judged = self.judge.at_loss(lost.lost_at, self.standing.reviewed_at)
         if not judged.holds(lost.tier):
             return
-        if not scene.judged.holds(lost.tier) and self._deadline(lost.tier, lost.since) is None:
-            return  # she would lose it again in the same instant
+        if self._is_lost_again(lost):
+            return
         self._clear()
         self.tier, self.since = lost.tier, lost.since
         self.reason, self.decided, self.supersedes = "late_event", judged, lost.output_id
         self.standing.lost = None
+
+    def _is_lost_again(self, lost: Lost) -> bool:
+        """Tell whether a tier that is given back would be lost in the same instant."""
+        judged, failed_at = self.scene.judged, None
+        if self.judge.book.timing.review != "continuous":
+            failed_at = self._reviewed()
+            if failed_at <= lost.lost_at:
+                return False  # it is not judged before the next review
+            judged = self.judge.as_of(failed_at)
+        held = judged.holds(lost.tier)
+        return not held and self._deadline(lost.tier, lost.since, failed_at) is None
 
     def _hold(self, judged: Judged) -> None:
         """L2 and L4, judged continuously."""
