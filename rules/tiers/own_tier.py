@@ -61,6 +61,7 @@ class OwnTier:
         """Apply the laws, in their order."""
         self._receive()
         self._restore()
+        self._lift_late()
         best = highest(self.scene.judged.qualified)
         continuous = self.judge.book.timing.review == "continuous"
         if best > self.tier and (continuous or self.judge.book.timing.upgrade == "immediate"):
@@ -267,13 +268,22 @@ class OwnTier:
         """Return the last review."""
         return self.since if self.standing.reviewed_at is None else self.standing.reviewed_at
 
-    def _decide_late(self) -> None:
-        """Let an event from before the last review decide it again, about a tier she had then."""
-        scene, reviewed = self.scene, self._reviewed()
-        before = None if scene.foreseen is None else scene.foreseen.at_review
-        if before is None or scene.event_at is None or scene.event_at >= reviewed:
+    def _lift_late(self) -> None:
+        """Let an event from before the last review lift her as it would have done then."""
+        foreseen = self.scene.foreseen
+        before = None if foreseen is None else foreseen.at_review
+        if before is None:
             return
-        if self.since > reviewed or not before.holds(self.tier):
+        judged = self.judge.as_of(self._reviewed())
+        best = highest(judged.qualified)
+        if best > max(self.tier, highest(before.qualified)):
+            self._rise(best, judged)
+
+    def _decide_late(self) -> None:
+        """Let an event from before the last review cost a tier that she had then."""
+        foreseen, reviewed = self.scene.foreseen, self._reviewed()
+        before = None if foreseen is None else foreseen.at_review
+        if before is None or self.since > reviewed or not before.holds(self.tier):
             return
         judged = self.judge.as_of(reviewed)
         if not self._is_held(judged):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.rules.driving import Driver, at
+import pytest
+
+from models.decisions import TierChanged
+from tests.rules.driving import Driver, activation, at
 from tests.rules.test_reviews import told
 
 _BOOK = """
@@ -22,7 +25,6 @@ tiers:
     - {{name: platinum, qualify: "orders(period='month') >= three"}}
 """
 GOLD = "qualify: orders(period='month') >= two"
-NOVEMBER = "2024-11-01T00:00:00Z"  # day 28
 
 
 def customer(gold: str = GOLD, upgrade: str = "immediate") -> Driver:
@@ -42,7 +44,6 @@ def test_what_a_review_took_is_given_back_until_the_next_one() -> None:
     """Of the new month she has bought nothing yet, and nobody asks for it before its end."""
     her = customer()
     buys(her, 12, 13)  # gold, and held by the review
-    her.pass_to(at(29))
     buys(her, 40)
     her.pass_to(at(58))
     assert told(her)[-1] == ("2024-12-01T00:00:00Z", "review", "gold", "basic")
@@ -52,3 +53,32 @@ def test_what_a_review_took_is_given_back_until_the_next_one() -> None:
         ("2024-12-01T00:14:24Z", "late_event", "basic", "gold"),
         ("2025-01-01T00:00:00Z", "review", "gold", "basic"),
     ]
+
+
+@pytest.mark.parametrize("upgrade", ["immediate", "review"])
+def test_what_a_review_would_have_given_comes_late(upgrade: str) -> None:
+    her = customer(upgrade=upgrade)
+    buys(her, 12)
+    buys(her, 27.9, told_at=28.01)
+    her.pass_to(at(100))
+    assert told(her)[1:] == [
+        ("2024-11-01T00:14:24Z", "qualified", "basic", "gold"),
+        ("2024-12-01T00:00:00Z", "review", "gold", "basic"),
+    ]
+    lifted = her.said[-2]
+    assert isinstance(lifted, TierChanged)
+    assert lifted.cause.late
+    assert [(e["value"], e["last_day"]) for e in lifted.evidence] == [(2, "2024-10-31")]
+
+
+def test_what_a_review_would_have_given_anyway_is_none_of_a_late_events_doing() -> None:
+    """By the new rulebook she was gold at the review of before: it decides at the next one."""
+    her = customer(upgrade="review")
+    buys(her, 12)
+    her.pass_to(at(30))
+    easier = _BOOK.format(gold=GOLD, upgrade="review").replace("value: 2", "value: 1")
+    her.activate(activation(1, easier))
+    her.take(her.complaint(at(20)), at(30))
+    buys(her, 40)
+    her.pass_to(at(60))
+    assert told(her)[1:] == [("2024-12-01T00:00:00Z", "qualified", "basic", "gold")]
