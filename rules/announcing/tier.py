@@ -148,7 +148,7 @@ def lacks(judge: Judge, warned: Warned, tier: int, at: int) -> Missing:
     zone, deadline = judge.book.zone, warned.review or warned.ends_at
     seen, instant = judge.seen(judge.facts_before(deadline)), max(at, eve(zone, deadline))
     if warned.review is not None and at >= warned.review:
-        _, _, instant, seen = judge.after(warned.review)
+        _, _, instant, seen = judge.at_end(warned.ends_at, warned.review)
     then = View(judge.book, seen, instant, judge.band, judge.given, tier)
     now = View(judge.book, judge.state, at, judge.band, judge.given, tier)
     return missing(then, tier), missing(now, tier)

@@ -73,19 +73,24 @@ class Judge(NamedTuple):
         """Judge as of a day's beginning, over what was booked before that day."""
         return self.at(eve(self.book.zone, instant), self.facts_before(instant))
 
-    def after(self, review: int) -> Judged:
-        """Judge in the grace after a review: as of the review, with what was booked since."""
+    def at_end(self, ends_at: int, review: int | None) -> Judged:
+        """Judge as of a loss or the end of a grace, over what was booked before its day.
+
+        `review`: the one that it came of. It is judged as of that, with what was booked since.
+        """
+        if review is None:
+            return self.as_of(ends_at)
         zone = self.book.zone
-        facts = booked_by(self.state.facts, zone.day(review) - 1, zone)
+        facts = booked_by(self.facts_before(ends_at), zone.day(review) - 1, zone)
         return self.at(eve(zone, review), facts)
 
     def at_loss(self, lost_at: int, reviewed: int | None) -> Judged:
-        """Judge as of a loss, over what was booked before its day; `reviewed`: the last review."""
-        if reviewed is None:
-            return self.as_of(lost_at)
-        zone = self.book.zone
-        facts = booked_by(self.facts_before(lost_at), zone.day(reviewed) - 1, zone)
-        return self.at(eve(zone, reviewed), facts)
+        """Judge as of a loss; `reviewed`: the last review, which may have been held since."""
+        period = _PERIODS.get(self.book.timing.review)
+        if reviewed is not None and reviewed > lost_at and period is not None:
+            zone = self.book.zone
+            reviewed = zone.start(period_of(period, zone.day(lost_at))[0])
+        return self.at_end(lost_at, reviewed)
 
     def facts_before(self, instant: int) -> Facts:
         """Return what was booked before an instant's day."""

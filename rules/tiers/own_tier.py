@@ -156,14 +156,16 @@ class OwnTier:
         else:
             self.standing.warned = Warned(b"", 0, KEEP_FAILED, ends_at)
 
+    def _ends_at(self, tier: int, since: int, failed_at: int) -> int:
+        """Return when both the minimum stay and the grace after a failure are over."""
+        rules, zone = self.judge.book.tiers[tier], self.judge.book.zone
+        stayed = days_later(zone, since, rules.minimum_stay_days)
+        return max(stayed, days_later(zone, failed_at, rules.grace_days))
+
     def _deadline(self, tier: int, since: int, failed_at: int | None = None) -> int | None:
         """Return when a failure costs the tier; None: at once."""
-        rules, zone = self.judge.book.tiers[tier], self.judge.book.zone
         said_at = self.scene.said_at
-        ends_at = max(
-            days_later(zone, since, rules.minimum_stay_days),
-            days_later(zone, said_at if failed_at is None else failed_at, rules.grace_days),
-        )
+        ends_at = self._ends_at(tier, since, said_at if failed_at is None else failed_at)
         return ends_at if ends_at > said_at else None
 
     def _is_safe(self, warned: Warned) -> bool:
@@ -216,9 +218,9 @@ class OwnTier:
             self.standing.reviewed_at = review
             self._decide(review)
         elif warned is not None and scene.at >= warned.ends_at:
-            self._end_grace()
+            self._end_grace(warned)
         elif warned is not None and warned.review is not None and warned.review <= self._reviewed():
-            if self.judge.after(self._reviewed()).holds(self.tier):
+            if self.judge.at_end(warned.ends_at, warned.review).holds(self.tier):
                 self._clear()
         else:
             self._decide_late()
@@ -253,8 +255,8 @@ class OwnTier:
         else:
             self.standing.warned = Warned(b"", 0, REVIEW, ends_at, review)
 
-    def _end_grace(self) -> None:
-        judged = self.judge.after(self._reviewed())
+    def _end_grace(self, warned: Warned) -> None:
+        judged = self.judge.at_end(warned.ends_at, warned.review)
         if self._is_held(judged):
             self._clear()
         else:
@@ -283,10 +285,13 @@ class OwnTier:
         """Let an event from before the last review cost a tier that she had then."""
         foreseen, reviewed = self.scene.foreseen, self._reviewed()
         before = None if foreseen is None else foreseen.at_review
-        if before is None or self.since > reviewed or not before.holds(self.tier):
+        if before is None or self.since > reviewed:
             return
-        judged = self.judge.as_of(reviewed)
-        if not self._is_held(judged):
+        judged, is_back = self.judge.as_of(reviewed), self.reason == "late_event"
+        if self._is_held(judged) or not (before.holds(self.tier) or is_back):
+            return
+        ends_at = self._ends_at(self.tier, self.since, reviewed)
+        if not self.judge.at_end(ends_at, reviewed).holds(self.tier):
             self._fail_review(reviewed, judged)
 
     def _look_ahead(self) -> None:

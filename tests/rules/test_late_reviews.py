@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from models.decisions import TierChanged
+from models.decisions import TierChanged, TierWarning
+from models.events import Refund
 from tests.rules.driving import Driver, activation, at
 from tests.rules.test_reviews import told
 
@@ -82,3 +83,54 @@ def test_what_a_review_would_have_given_anyway_is_none_of_a_late_events_doing() 
     buys(her, 40)
     her.pass_to(at(60))
     assert told(her)[1:] == [("2024-12-01T00:00:00Z", "qualified", "basic", "gold")]
+
+
+def graced(days: int) -> Driver:
+    """Return a gold customer who bought once in November: it costs her the tier after a grace."""
+    her = customer(f"{GOLD}, grace: {days}d")
+    buys(her, 12, 13, 40)
+    her.pass_to(at(58))
+    assert told(her)[2:] == [("2024-12-01T00:00:00Z", "TierWarning")]
+    return her
+
+
+def test_who_bought_enough_in_the_grace_is_not_warned_late() -> None:
+    her = customer(f"{GOLD}, grace: 20d")
+    buys(her, 12, 13, 30)
+    returned = Refund(
+        event_id="r", source="shop", occurred_at=at(27), refund_id="r", amount_minor=5_000,
+        currency="EUR", kind="return", purchased_at=at(13), full=True,
+    )  # fmt: skip
+    her.take(returned)
+    her.pass_to(at(57))
+    assert len(told(her)) == 2
+
+
+def test_what_is_booked_on_the_day_of_a_graces_end_rescues_nobody() -> None:
+    her = graced(10)
+    buys(her, 68.001, told_at=67.999)
+    her.pass_to(at(69))
+    assert her.tiers()[2:] == [("gold", "basic", "grace_ended")]
+
+
+def test_a_grace_that_outlasts_the_next_review_asks_for_what_it_asked_for() -> None:
+    her = graced(40)
+    buys(her, 95)
+    her.pass_to(at(96))
+    (cleared,) = her.said[3:]
+    assert isinstance(cleared, TierWarning)
+    assert (cleared.state, cleared.occurred_at) == ("cleared", "2025-01-07T00:00:00Z")
+
+
+def test_a_loss_is_undone_by_the_review_that_it_came_of() -> None:
+    """And the review since is held of the tier that is back: a grace begins with it."""
+    her = graced(10)
+    her.pass_to(at(91))  # the review of New Year's Day is over
+    buys(her, 62, told_at=91)
+    her.pass_to(at(100))
+    assert told(her)[3:] == [
+        ("2024-12-11T00:00:00Z", "grace_ended", "gold", "basic"),
+        ("2025-01-03T00:00:00Z", "late_event", "basic", "gold"),
+        ("2025-01-03T00:00:00Z", "TierWarning"),
+        ("2025-01-11T00:00:00Z", "grace_ended", "gold", "basic"),
+    ]
