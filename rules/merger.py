@@ -126,6 +126,9 @@ def _stand(state: CustomerState, sent: CustomerState, event: CustomerMoved, book
             standing.override = msgspec.structs.replace(other.override, tier=index)
     if other is not None and other.hold_until is not None:
         standing.hold_until = max(standing.hold_until or 0, other.hold_until)
+    if other is not None and book.timing.review != "continuous":
+        known = [at for at in (standing.reviewed_at, other.reviewed_at) if at is not None]
+        standing.reviewed_at = max(known, default=None)  # what was reviewed is not so again
     own, _ = _own(state)
     if tier is not None and since is not None and (own is None or tier > own):
         standing.brought = (tier, since)

@@ -6,8 +6,8 @@ import pytest
 
 from models.calendar import DAY_S
 from models.decisions import ActionRequested, TierChanged, TierWarning
-from models.events import HoldSet, OverrideSet
-from tests.rules.driving import Driver, activation, at
+from models.events import CustomersMerged, HoldSet, OverrideSet
+from tests.rules.driving import WHO, Driver, activation, at
 
 _HEAD = """
 rulebook: reviewed
@@ -283,3 +283,23 @@ def test_a_late_event_costs_no_tier_before_the_first_review() -> None:
     customer.take(customer.complaint(at(9)))
     customer.pass_to(at(29))
     assert customer.tiers() == [(None, "gold", "joined")]
+
+
+@pytest.mark.parametrize("review", ["anniversary of joining", "anniversary of the tier"])
+def test_what_was_reviewed_before_a_merge_is_not_reviewed_again(review: str) -> None:
+    """The absorbed one passed her review in the grace after it."""
+    text = by_orders(review).replace("days=365", "days=90").replace('two"', 'two", grace: 20d')
+    absorbed, survivor = Driver(text, first_tick=at(0)), Driver(text, first_tick=at(0))
+    for day in (1, 2, 330, 370):
+        absorbed.pass_to(at(day))
+        absorbed.take(absorbed.purchase(at(day), event_id=f"a{day}"))
+    survivor.pass_to(at(200))
+    survivor.take(survivor.purchase(at(200)))
+    merged = CustomersMerged(
+        event_id="m", source="crm", occurred_at=at(480), absorbed=WHO, survivor="bob", by="kim"
+    )
+    for each in (absorbed, survivor):
+        each.pass_to(at(480))
+    survivor.take(absorbed.take(merged).moved)
+    survivor.pass_to(at(700))
+    assert survivor.tiers() == [(None, "basic", "joined"), ("basic", "gold", "qualified")]
