@@ -1,7 +1,8 @@
 """Merging: the facts of two customers who turn out to be one person.
 
 The law is that of `fold`: merging what two customers did is the same as folding all of it for one.
-Only what was let go of is merged as the sums that are left of it.
+Only what was let go of is merged as the sums that are left of it, and of two days of joining that
+their profiles say the earlier one holds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from models.calendar import Calendar
     from models.customer import Facts
 
+_JOINED = "joined_at"
 _LARGEST = "largest"
 
 
@@ -32,12 +34,23 @@ def merge(facts: Facts, other: Facts, zone: Calendar, today: int, lateness_days:
             for day, value in zip(days, values, strict=True):
                 count(facts, name, day, value)
     fold_cases.merge_cases(facts, other)
+    joined = _joined(facts, other)
     for name, (at, value) in other.profile.items():
         newer_attribute(facts, name, at, value)
+    facts.profile |= joined
     oldest, unmatched = today - RETENTION_DAYS, today - lateness_days
     fold_cases.retain_complaints(facts, zone, oldest, unmatched)
     fold_cases.retain_feedback(facts, zone, oldest, unmatched)
     retain(facts, oldest)
+
+
+def _joined(facts: Facts, other: Facts) -> dict[str, tuple[int, str]]:
+    """Return the earlier day of joining where both profiles say one; a later correction counts."""
+    known = [facts.profile.get(_JOINED), other.profile.get(_JOINED)]
+    said = [(at, day) for at, day in filter(None, known) if isinstance(day, str)]
+    if len(said) < len(known):
+        return {}
+    return {_JOINED: (max(at for at, _ in said), min(day for _, day in said))}
 
 
 def _trade(facts: Facts, other: Facts) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 from hypothesis import given, settings
 
 from models import events
@@ -20,6 +21,7 @@ from tests.models.lives import (
     folded,
     lives,
     pack,
+    profile,
     purchase,
     sales,
 )
@@ -82,3 +84,10 @@ def test_no_more_complaints_are_kept_than_one_customer_may_have() -> None:
     assert sum(facts.series[name][1][0] for name in facts.series if name.startswith("c:")) == len(
         before.complaints
     )
+
+
+@pytest.mark.parametrize("days", [("2019-05-01", "2023-01-01"), ("2023-01-01", "2019-05-01")])
+def test_whoever_joined_first_joined(days: tuple[str, str]) -> None:
+    one, other = (folded([profile(T0 + i, joined_at=day)]) for i, day in enumerate(days))
+    merge(one, other, UTC, TODAY, LATENESS_DAYS)
+    assert one.profile["joined_at"] == (T0 + 1, "2019-05-01")
