@@ -201,7 +201,7 @@ class OwnTier:
     def _skip_reviews(self) -> None:
         review = self._next_review()
         if review is not None and self.scene.at >= review:
-            self.standing.reviewed_at = review
+            self.standing.reviewed_at = review + 1  # beyond it: no late event decides it again
 
     def _next_review(self) -> int | None:
         after = self.standing.reviewed_at

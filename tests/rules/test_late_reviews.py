@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.decisions import TierChanged, TierWarning
-from models.events import Refund
+from models.events import HoldSet, Refund
 from tests.rules.driving import Driver, activation, at
 from tests.rules.test_reviews import told
 
@@ -25,6 +25,10 @@ tiers:
     - {{name: gold, {gold}}}
     - {{name: platinum, qualify: "orders(period='month') >= three"}}
 """
+RETURNED = Refund(  # of what is bought on day 13, and heard of late
+    event_id="r", source="shop", occurred_at=at(27), refund_id="r", amount_minor=5_000,
+    currency="EUR", kind="return", purchased_at=at(13), full=True,
+)  # fmt: skip
 GOLD = "qualify: orders(period='month') >= two"
 
 
@@ -97,11 +101,7 @@ def graced(days: int) -> Driver:
 def test_who_bought_enough_in_the_grace_is_not_warned_late() -> None:
     her = customer(f"{GOLD}, grace: 20d")
     buys(her, 12, 13, 30)
-    returned = Refund(
-        event_id="r", source="shop", occurred_at=at(27), refund_id="r", amount_minor=5_000,
-        currency="EUR", kind="return", purchased_at=at(13), full=True,
-    )  # fmt: skip
-    her.take(returned)
+    her.take(RETURNED)
     her.pass_to(at(57))
     assert len(told(her)) == 2
 
@@ -134,3 +134,16 @@ def test_a_loss_is_undone_by_the_review_that_it_came_of() -> None:
         ("2025-01-03T00:00:00Z", "TierWarning"),
         ("2025-01-11T00:00:00Z", "grace_ended", "gold", "basic"),
     ]
+
+
+def test_a_review_that_a_hold_skipped_is_not_held_late() -> None:
+    her = customer(f"{GOLD}, grace: 20d")
+    buys(her, 12, 13)
+    hold = HoldSet(
+        event_id="h", source="desk", occurred_at=at(21), until=at(35), reason="r", by="b"
+    )
+    her.take(hold)
+    her.pass_to(at(36))
+    her.take(RETURNED)
+    her.pass_to(at(57))
+    assert len(told(her)) == 2
