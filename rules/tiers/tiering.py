@@ -140,7 +140,7 @@ def _settled(scene: Scene, standing: Standing, tier: int, since: int) -> Settled
         move = Move(shown, reason, known, own.supersedes, decided)
         if over is not None and own.reason == "keep_failed":
             move = move._replace(reason=over)
-        since = scene.said_at if own.supersedes is None else own.since
+        since = own.since if reason == own.reason and shown == own.tier else scene.said_at
     if own.tier != shown or own.since != since:
         standing.shadow = (own.tier, own.since)
     warned = _warn(scene, standing, own, shown)

@@ -128,6 +128,16 @@ def test_a_tier_keeps_its_beginning_through_a_chain_of_merges() -> None:
     assert story(cleo)[-1] == (day(101), "basic", "grace_ended", "warned")
 
 
+@pytest.mark.parametrize("bought", [(), ((2, 100),)])
+def test_a_merge_tells_since_when_its_tier_is_held(bought: tuple[tuple[float, int], ...]) -> None:
+    """To somebody who was not seen before as to one who was."""
+    bea = lived(LADDER, *bought, until=20)
+    bea.take(moved(lived(LADDER, (1, 40_000), until=20), 20))
+    told = bea.said[-1]
+    assert isinstance(told, TierChanged)
+    assert (told.to, told.tier_since) == ("gold", rfc3339(at(1)))
+
+
 @pytest.mark.parametrize(("hers", "brought"), [(40, 90), (90, 40), (None, 90)])
 def test_of_two_holds_a_merge_keeps_the_longer_one(hers: float | None, brought: float) -> None:
     anna, bea = lived(LADDER, (1, 100), until=2), lived(LADDER, (1, 200), until=2)
