@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.calendar import rfc3339
-from models.customer import CustomerState
+from models.customer import CustomerState, Standing
+from rules.book import Book
 from streams.commands.common import out, reach, readable, run, settings
 from streams.commands.finding import Found, find
 from streams.commands.telling import money
@@ -44,6 +45,7 @@ def _lines(found: Found) -> Iterable[tuple[str, str]]:
     if book is not None and concluded.tier is not None:
         since = "" if concluded.tier_since is None else f" since {rfc3339(concluded.tier_since)}"
         yield "tier", book.tiers[concluded.tier].name + since
+        yield from by_hand(concluded.standing, book)
         if book.churn is not None and concluded.band is not None:
             score = "" if concluded.score is None else f" (score {concluded.score} when published)"
             yield "churn risk", book.churn.names[concluded.band] + score
@@ -70,6 +72,21 @@ def _lines(found: Found) -> Iterable[tuple[str, str]]:
     if found.state.due is not None:
         yield "looked at again", rfc3339(found.state.due)
     yield "outputs so far", str(concluded.revision)
+
+
+def by_hand(standing: Standing | None, book: Book) -> Iterable[tuple[str, str]]:
+    """Name the override and the hold that people have put on a customer, and what they say."""
+    if standing is None:
+        return
+    if (override := standing.override) is not None:
+        mode = "exactly" if override.exactly else "at least"
+        until = "" if override.until is None else f" until {rfc3339(override.until)}"
+        said = f"{override.id} by {override.by}: {mode} {book.tiers[override.tier].name}{until}"
+        beneath = standing.shadow
+        rules = "" if beneath is None else f"; by the rules {book.tiers[beneath[0]].name}"
+        yield "override", f"{said}, {override.reason}{rules}"
+    if standing.hold_until is not None:
+        yield "hold", f"until {rfc3339(standing.hold_until)}"
 
 
 def _ended(state: CustomerState) -> Iterable[tuple[str, str]]:

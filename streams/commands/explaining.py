@@ -17,7 +17,7 @@ from rules.explanation.explain import Explained, Explanation, explain, missing_f
 from rules.explanation.view import View
 from rules.tiers.judging import Judge
 from rules.tiers.tiering import visible_warning
-from streams.commands.asking import CustomerId
+from streams.commands.asking import CustomerId, by_hand
 from streams.commands.common import CommandFailed, instant, out, reach, run, settings
 from streams.commands.finding import Found, find, find_past
 from streams.commands.telling import ground, money, told
@@ -58,6 +58,8 @@ def say(found: Found, app: str) -> None:
     title += "" if tier is None else f": {judge.book.tiers[tier].name}"
     explained = explain(judge.book, found.state, now, judge.band, era.given, found.history)
     out.print(_tree(title, explained))
+    for what, terms in by_hand(judge.state.concluded.standing, judge.book):
+        out.print(f"{what.capitalize()}: {terms}", markup=False)
     for line in (*_ways_up(judge, now), *_warning(judge, now)):
         out.print(line, markup=False)
     _print_ahead(by_itself(app, found.customer, found.state, era), judge.book.zone)

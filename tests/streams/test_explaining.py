@@ -8,6 +8,7 @@ import pytest
 
 from models import events
 from models.calendar import iso_date, rfc3339
+from streams.commands.asking import _lines
 from streams.commands.common import CommandFailed, Reach
 from streams.commands.explaining import say
 from streams.commands.finding import Found, find_past
@@ -21,6 +22,12 @@ from tests.streams.test_preview import tick
 
 DAY_S = 86_400
 START = 1_700_006_400  # a day's beginning in UTC
+KIM: dict[str, Any] = {
+    "source": "desk",
+    "occurred_at": START + DAY_S,
+    "by": "kim",
+    "reason": "goodwill",
+}
 BOOK = book(tiers=(GRACED, GOLD))
 
 
@@ -111,6 +118,24 @@ async def test_a_running_warning_says_until_when_and_what_averts_it(
     assert "tier silver: not reached" in shown
     assert "Warned (keep failed): silver ends on" in shown
     assert "To keep it: orders(days=9) >= 2 (now 0)" in shown
+
+
+async def test_what_people_decided_is_told_beside_what_the_rules_say(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    until = START + 40 * DAY_S
+    override = events.OverrideSet(event_id="x1", override_id="o1", tier="gold", **KIM)
+    hold = events.HoldSet(event_id="x2", until=until, **KIM)
+    made = place(*(Entry(b"anna", events.encode(each)) for each in (override, hold)))
+    at = await found(made, 3)
+    say(at, "test")
+    shown = capsys.readouterr().out.splitlines()
+    assert "Override: o1 by kim: at least gold, goodwill; by the rules silver" in shown
+    assert f"Hold: until {rfc3339(until)}" in shown
+    asked = dict(_lines(at))
+    assert asked["tier"].startswith("gold since ")
+    assert asked["override"] == "o1 by kim: at least gold, goodwill; by the rules silver"
+    assert asked["hold"] == f"until {rfc3339(until)}"
 
 
 async def test_when_all_has_happened_nothing_comes_by_itself(
