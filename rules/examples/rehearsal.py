@@ -24,6 +24,8 @@ from rules.admission import Refusal
 from rules.eras import Era, EraRecord, compiled
 from rules.examples.sending import CUSTOMER, cuts_of
 from rules.examples.timeline import Moment, timeline
+from rules.explanation.evidence import evidence
+from rules.explanation.view import View
 from rules.reduce import Reducer
 from rules.tiers.tiering import visible_warning
 
@@ -64,7 +66,7 @@ class Rehearsal:
         for moment in moments:
             because, found = self._pass_to(moment)
             if moment.expect is not None:
-                found = [*found, *self._differences(moment.expect, because)]
+                found = [*found, *self._differences(moment.expect, because, moment.at)]
             where = f"{story.name}, on {self._date(moment.at)}"
             self.failures += [Failure(moment.step, f"{where}: {each}") for each in found]
 
@@ -104,10 +106,11 @@ class Rehearsal:
                 case TierWarning():
                     pass
 
-    def _differences(self, expect: Expect, because: list[AnyDecision]) -> Iterator[str]:
+    def _differences(self, expect: Expect, because: list[AnyDecision], at: int) -> Iterator[str]:
         for what, found, wanted in self._compared(expect, because):
             if found != wanted:
-                yield f"{what} is {_said(found)}, not {_said(wanted)}"
+                why = self._unknown(what, at) if what in expect.segment and found is None else ""
+                yield f"{what} is {_said(found)}, not {_said(wanted)}{why}"
         if "changes" not in expect.model_fields_set:
             return
         changes = dict(map(_change, because))
@@ -148,6 +151,19 @@ class Rehearsal:
         if "cancelled" in said:
             cancelled = sorted(d.action for d in requests if d.kind == "cancel")
             yield "cancelled", cancelled, sorted(expect.cancelled or ())
+
+    def _unknown(self, dimension: str, at: int) -> str:
+        """Name what is unknown of that on which a dimension without a category turns."""
+        if self._state is None:
+            return ""
+        concluded, given = self._state.concluded, self._reducer.eras[-1].given
+        view = View(self.book, self._state, at, concluded.band, given, concluded.tier)
+        names = [
+            each.get("fact") or each["expression"]
+            for each in evidence(view, f"dimensions.{dimension}")
+            if each.get("value", each.get("value_minor")) is None
+        ]
+        return f" (unknown: {', '.join(dict.fromkeys(names))})" if names else ""
 
     def _warning(self, wanted: ExpectWarning | str) -> Iterator[tuple[str, Any, Any]]:
         standing = None if self._state is None else self._state.concluded.standing

@@ -184,6 +184,25 @@ def test_a_dimension_a_policy_and_an_action_may_have_one_name() -> None:
     ]
 
 
+def test_of_a_dimension_without_a_category_what_is_unknown_is_named() -> None:
+    score = "feedback_mean(metric='csat') <= bad or average_order(days=9) > low"
+    cases = [{"name": "cross", "when": score}, {"name": "calm", "otherwise": True}]
+    low = {"value": 3, "unit": "GBP", "why": "w"}
+    bad = {"value": 2.5, "unit": "score", "why": "w"}
+    book = BOOK | {
+        "parameters": {"low": low, "bad": bad},
+        "dimensions": {"mood": {"first_match": cases}},
+    }
+    expect = {"expect": {"segment": {"mood": "calm"}}}
+    assert failures(book, {"at": "2026-01-05", "purchase": {"amount": 1}} | expect) == [
+        "x, on 2026-01-05: mood is nothing, not (calm) (unknown: feedback_mean)"
+    ]
+    late = {"at": "2026-02-05"} | expect
+    assert failures(book, {"at": "2026-01-05", "purchase": {"amount": 1}}, late) == [
+        "x, on 2026-02-05: mood is nothing, not (calm) (unknown: feedback_mean, average_order)"
+    ]
+
+
 def test_rfm_is_rehearsed_with_the_cuts_of_an_example() -> None:
     cuts = {"recency": [9, 30, 90, 365], "frequency": [1, 2, 3, 4], "monetary": [10, 20, 30, 49.99]}
     book = BOOK | {"rfm": True}
@@ -191,7 +210,9 @@ def test_rfm_is_rehearsed_with_the_cuts_of_an_example() -> None:
     rehearsal = Rehearsal(json.dumps(book))
     rehearsal.play(Story.model_validate({"name": "x", "cuts": cuts, "story": story}))
     assert rehearsal.failures == []
-    assert failures(book, *story) == ["x, on 2026-01-25: rfm is nothing, not (champions)"]
+    assert failures(book, *story) == [
+        "x, on 2026-01-25: rfm is nothing, not (champions) (unknown: rfm.r, rfm.f, rfm.m)"
+    ]
     example = {"name": "x", "cuts": cuts | {"recency": [9, 8, 7, 6]}, "story": story}
     with pytest.raises(BadRulebook, match=r"shop.yaml:1: .*recency: does not rise"):
         refuse_impossible(*read(json.dumps(book | {"examples": [example]}), "shop.yaml"))
