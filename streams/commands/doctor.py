@@ -157,7 +157,10 @@ async def _deserted(reached: Reach, role: Role, waiting: int) -> AsyncIterator[S
 def _standing(number: int, position: Position | None, end: int, promised: int | None) -> Symptom:
     """Say where a partition's view stands, by its position, the log's end and what is promised."""
     if position is None:
-        text = f"partition {number}: never taken over; start `tierstream worker customers`"
+        text = (
+            f"partition {number}: Redis holds nothing of it; `tierstream worker customers` rebuilds"
+            " it: within a minute where it runs already, else once it is started"
+        )
         return Symptom(Mark.ILL, text)
     behind = end - position.next
     if behind < 0:

@@ -159,6 +159,13 @@ async def test_records_that_wait_for_a_worker_are_noted(monkeypatch: pytest.Monk
     assert noted[1:] == [f"{SOURCE[0]}: 3 records not ingested yet"]
 
 
+async def test_a_store_that_was_emptied_is_ill(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = await living()
+    place.store.lose(0)
+    (said,) = ill(await examined(monkeypatch, place))
+    assert said.startswith("partition 0: Redis holds nothing of it; `tierstream worker customers`")
+
+
 async def test_a_log_of_a_newer_engine_is_ill(monkeypatch: pytest.MonkeyPatch) -> None:
     place = await living()
     monkeypatch.setattr(eras, "ENGINE", eras.ENGINE - 1)
