@@ -54,7 +54,7 @@ def told(change: AnyDecision, zone: Calendar) -> Text:
     match change:
         case TierChanged():
             what, style = (
-                f"{change.from_ or 'new'} → {change.to}",
+                f"{change.from_ or 'new'} → {change.to or 'gone'}",
                 _direction_style(change.direction),
             )
             why = "; ".join([change.reason.replace("_", " "), *_grounds(change.evidence)])

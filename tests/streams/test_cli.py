@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -296,6 +297,8 @@ def test_a_change_is_told_in_one_line() -> None:
     assert "silver → gold" in line
     assert "qualified; spend(days=365) GBP 2,304.10 >= GBP 2,000.00" in line
     assert line.endswith("(purchase 536365)")
+    left = msgspec.structs.replace(change, to=None, direction="none", reason="erased")
+    assert "silver → gone " in told(left, calendar("UTC")).plain
 
 
 def _run(
