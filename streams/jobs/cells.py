@@ -33,6 +33,8 @@ def _read(name: str, text: str, types: frozenset[str]) -> int | float | bool | s
     except (ValueError, KeyError):
         wanted = " or ".join(sorted(types - {"null"}))
         message = f"{name}: {text!r} is no {wanted}"
+        if name.endswith("_minor"):
+            message += "; money is in minor units, as 1999 for 19.99 in euros"
         raise ValueError(message) from None
     return text
 
