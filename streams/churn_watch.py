@@ -16,8 +16,8 @@ from rules.eras import Era, EraRecord
 from streams.clock import Clock
 from streams.errors import Unavailable
 from streams.log.port import Log
-from streams.store import keys
-from streams.store.port import START, Store
+from streams.store.customers import pages
+from streams.store.port import Store
 from streams.stored_eras import activated_at, newest
 
 LOOK_EVERY_S = 60.0
@@ -118,23 +118,19 @@ class ChurnWatch:
         self._observer.churn_model(self._partition.number, version, age_s)
 
     async def _sample(self, era: Era, today: int) -> list[Outcome]:
-        """Return the outcomes of customers among the first states that the store hands out.
-
-        Its order is that of hashes, so the first are as good a sample as any.
-        """
+        """Return the outcomes of customers among the first states that the store hands out."""
         assert era.churn is not None
         horizon_days = round(era.churn.rules.horizon_days)
         day = today - horizon_days - 1  # the horizon's last day is over
         found: list[Outcome] = []
-        cursor, seen = START, 0
-        while True:
-            cursor, page = await self._store.scan(self._partition.number, cursor, _PAGE)
-            states = [v for name, v in page if keys.customer_of(name) is not None]
-            for packed in states[: SAMPLE_MAX - seen]:
+        seen = 0
+        async for states in pages(self._store, self._partition.number, _PAGE):
+            for _, packed in states[: SAMPLE_MAX - seen]:
                 facts = unpack(packed).facts
                 known = outcome(facts, era.model, horizon_days, day, era.zone)
                 if known is not None:
                     found.append(known)
             seen += len(states)
-            if cursor == START or seen >= SAMPLE_MAX:
-                return found
+            if seen >= SAMPLE_MAX:
+                break
+        return found

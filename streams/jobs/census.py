@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 import msgspec
@@ -12,14 +12,11 @@ import msgspec
 from models.errors import TierstreamError
 from streams.jobs.preview import Basis, previewed
 from streams.jobs.tally import Tally
-from streams.store import keys
-from streams.store.port import START, Store
+from streams.store.customers import pages
+from streams.store.port import Store
 from streams.stored_eras import standing
 
-_PAGE = 1_000
 _PENDING_MAX = 16  # pages that wait to be computed, or are: some megabytes
-
-States = list[tuple[bytes, bytes]]
 
 
 class NothingToPreview(TierstreamError):
@@ -56,7 +53,7 @@ async def census(
             if basis is None:
                 continue
             encoded = msgspec.json.encode(basis)
-            async for states in _pages(store, partition):
+            async for states in pages(store, partition):
                 pending.append(loop.run_in_executor(executor, previewed, encoded, states))
                 if len(pending) >= _PENDING_MAX:
                     await count()
@@ -84,20 +81,3 @@ async def based(store: Store, partition: int, draft: Basis) -> Basis | None:
     return msgspec.structs.replace(
         draft, now=position.now, first_tick=position.first_tick, eras=eras
     )
-
-
-async def _pages(store: Store, partition: int) -> AsyncIterator[States]:
-    """Yield the packed states of a partition, each customer once."""
-    seen: set[bytes] = set()
-    cursor, started = START, False
-    while cursor or not started:
-        started = True
-        cursor, fields = await store.scan(partition, cursor, _PAGE)
-        states = []
-        for name, packed in fields:
-            customer = keys.customer_of(name)
-            if customer is not None and customer not in seen:
-                seen.add(customer)
-                states.append((customer, packed))
-        if states:
-            yield states

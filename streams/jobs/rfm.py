@@ -14,11 +14,10 @@ from rules.eras import Era, EraRecord
 from rules.facts.rfm import SEGMENTS, segment
 from rules.facts.sales import orders, spend
 from rules.facts.windows import LIFE
-from streams.store import keys
-from streams.store.port import START, Store
+from streams.store.customers import pages
+from streams.store.port import Store
 from streams.stored_eras import newest
 
-_PAGE = 1_000
 _NO_ZONE = "UTC"
 
 
@@ -55,31 +54,25 @@ async def recut(
     era = None if record is None else Era(record)
     zone = Calendar(_NO_ZONE) if era is None else era.zone
     day = zone.day(now)
-    buyers: dict[bytes, Habits] = {}
+    buyers: list[Habits] = []
     read = 0
     for partition in range(partitions):
-        cursor, started = START, False
-        while cursor or not started:
-            started = True
-            cursor, fields = await store.scan(partition, cursor, _PAGE)
-            for name, packed in fields:
-                customer = keys.customer_of(name)
-                habits = None if customer is None else habits_of(unpack(packed).facts, zone, day)
-                if customer is not None and habits is not None:
-                    buyers[customer] = habits  # a scan may come by the same field twice
-            read += len(fields)
+        async for states in pages(store, partition):
+            known = (habits_of(unpack(packed).facts, zone, day) for _, packed in states)
+            buyers += filter(None, known)
+            read += len(states)
             progress(read)
     if len(buyers) < GRADES:
         raise TooFewBuyers(
             f"{len(buyers)} customers have bought so far, and {GRADES} grades take at least "
             f"{GRADES}; publish purchases first (`tierstream publish --help`)"
         )
-    cuts = cuts_of(list(buyers.values()))
+    cuts = cuts_of(buyers)
     return Recut(
         day,
         len(buyers),
         cuts,
-        segments_of(buyers.values(), cuts),
+        segments_of(buyers, cuts),
         None if era is None else era.currency,
         0 if record is None or record.cuts is None else record.cuts.version,
     )

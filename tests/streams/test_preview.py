@@ -32,6 +32,7 @@ from streams.jobs.tally import Tally
 from streams.log.port import Entry
 from streams.partition import Partition
 from streams.store import keys
+from streams.store.customers import pages
 from streams.store.port import START
 from streams.topics import OUTPUTS, TIER_CURRENT
 from tests.rules.driving import GOLD, SILVER, activation, book
@@ -244,7 +245,7 @@ async def test_a_page_that_fails_leaves_nothing_to_complain_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     place, _ = await shop(book())
-    monkeypatch.setattr(census_job, "_PAGE", 1)
+    monkeypatch.setattr(census_job, "pages", lambda store, n: pages(store, n, 1))
     monkeypatch.setattr(census_job, "previewed", refusing)
     complaints: list[str] = []
     asyncio.get_running_loop().set_exception_handler(

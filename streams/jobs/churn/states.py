@@ -22,11 +22,10 @@ from streams import stored_eras
 from streams.jobs.replay import CHUNK, Replay
 from streams.ledger import Ledger
 from streams.log.port import Log
-from streams.store import keys
-from streams.store.port import START, Store
+from streams.store.customers import pages
+from streams.store.port import Store
 from streams.topics import LOG
 
-_PAGE = 1_000
 _NO_ZONE = "UTC"
 _SATISFIED = 1 + OUTCOMES.index("satisfied")  # as states keep it; 0 is no outcome
 
@@ -64,18 +63,12 @@ async def population(
         Unavailable: the store does not answer.
     """
     era, clocks = await newest_era(store, partitions)
-    seen: dict[bytes, Facts] = {}
+    seen: list[Facts] = []
     for partition in range(partitions):
-        cursor, started = START, False
-        while cursor or not started:
-            started = True
-            cursor, fields = await store.scan(partition, cursor, _PAGE)
-            for name, packed in fields:
-                customer = keys.customer_of(name)
-                if customer is not None:
-                    seen[customer] = unpack(packed).facts
+        async for states in pages(store, partition):
+            seen += [unpack(packed).facts for _, packed in states]
             progress(len(seen))
-    return _population(seen.values(), era, min(clocks) if len(clocks) == partitions else None)
+    return _population(seen, era, min(clocks) if len(clocks) == partitions else None)
 
 
 async def population_of_log(
