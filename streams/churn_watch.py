@@ -94,7 +94,7 @@ class ChurnWatch:
         now = self._partition.now
         if now is None or not self._partition.settled or self._clock.now() - now > BEHIND_S_MAX:
             return
-        record, _ = await newest(self._store, self._partition.number)
+        record = await newest(self._store, self._partition.number)
         if record is None:
             return
         era = Era(record)

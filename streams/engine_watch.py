@@ -70,7 +70,7 @@ class EngineWatch:
         monotonic = self._clock.monotonic()
         if self._asked_at is not None and monotonic - self._asked_at < _ASK_AGAIN_S:
             return False
-        record, _ = await newest(self._store, self._partition.number)
+        record = await newest(self._store, self._partition.number)
         if record is None or record.engine >= self._engine:
             return False
         value = raised(self._engine, self._clock.now())

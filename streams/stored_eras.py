@@ -30,14 +30,29 @@ async def standing(store: Store, partition: int) -> tuple[Position | None, tuple
     )
 
 
-async def newest(store: Store, partition: int) -> tuple[EraRecord | None, int | None]:
-    """Return the newest era of a partition and the partition's clock, None where there is none.
+async def newest(store: Store, partition: int) -> EraRecord | None:
+    """Return the newest era of a partition, None where there is none.
 
     Raises:
         Unavailable: the store does not answer.
     """
-    position, eras = await standing(store, partition)
-    return eras[-1] if eras else None, None if position is None else position.now
+    _, eras = await standing(store, partition)
+    return eras[-1] if eras else None
+
+
+async def newest_of_all(store: Store, partitions: int) -> tuple[EraRecord | None, int | None]:
+    """Return the newest era of any partition, and the slowest partition's clock.
+
+    None where there is no era, and where the clock has not started in every partition.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
+    found = [await standing(store, partition) for partition in range(partitions)]
+    eras = (era for _, eras in found for era in eras)
+    clocks = [position.now for position, _ in found if position and position.now is not None]
+    slowest = min(clocks) if len(clocks) == partitions else None
+    return max(eras, key=lambda era: era.number, default=None), slowest
 
 
 async def activated_at(log: Log, control_topic: str, era: EraRecord | None) -> int | None:

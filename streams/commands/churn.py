@@ -13,6 +13,7 @@ import msgspec
 import typer
 
 from models.calendar import Calendar, rfc3339
+from rules.eras import Era
 from streams.clock import SystemClock
 from streams.commands.churn_input import (
     Amount,
@@ -33,11 +34,11 @@ from streams.commands.churn_input import (
 from streams.commands.commanding import Reason, control_event, who
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
 from streams.log.port import Append, Entry
+from streams.stored_eras import newest_of_all
 from streams.topics import CONTROL
 
 if TYPE_CHECKING:
     from models.churn_training import Trained
-    from rules.eras import Era
     from streams.jobs.churn.states import Population
     from streams.jobs.churn.watching import InForce
 
@@ -233,12 +234,10 @@ async def _population_and_models() -> tuple[Population, list[InForce], InForce]:
 
 
 async def _activate(trained: Trained, reason: str | None) -> int:
-    from streams.jobs.churn.states import newest_era  # noqa: PLC0415 - see above
-
     async with reach(settings()) as reached:
-        era, _ = await newest_era(reached.store, reached.catalogue.partitions)
-        _check_horizon(trained, era)
-        before = 0 if era is None or era.record.model is None else era.record.model.version
+        record, _ = await newest_of_all(reached.store, reached.catalogue.partitions)
+        _check_horizon(trained, None if record is None else Era(record))
+        before = 0 if record is None or record.model is None else record.model.version
         value = activation(trained, before + 1, by=who(), reason=reason)
         append = Append(reached.catalogue.name(CONTROL), 0, [Entry(None, value)])
         await reached.producer.deliver([append])

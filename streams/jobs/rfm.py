@@ -10,13 +10,13 @@ from models.calendar import Calendar
 from models.customer import Facts, unpack
 from models.errors import TierstreamError
 from models.rfm import GRADES, Habits, RfmCuts, cuts_of
-from rules.eras import Era, EraRecord
+from rules.eras import Era
 from rules.facts.rfm import SEGMENTS, segment
 from rules.facts.sales import orders, spend
 from rules.facts.windows import LIFE
 from streams.store.customers import pages
 from streams.store.port import Store
-from streams.stored_eras import newest
+from streams.stored_eras import newest_of_all
 
 _NO_ZONE = "UTC"
 
@@ -50,7 +50,12 @@ async def recut(
         TooFewBuyers: the clock has not started everywhere, or there are fewer buyers than grades.
         Unavailable: the store does not answer.
     """
-    record, now = await _present(store, partitions)
+    record, now = await newest_of_all(store, partitions)
+    if now is None:
+        raise TooFewBuyers(
+            "the clock has not started in every partition, so no day is known to count from; "
+            "see `tierstream clock status`"
+        )
     era = None if record is None else Era(record)
     zone = Calendar(_NO_ZONE) if era is None else era.zone
     day = zone.day(now)
@@ -90,16 +95,3 @@ def segments_of(buyers: Iterable[Habits], cuts: RfmCuts) -> dict[str, int]:
     """Count buyers by segment, in the order of the table."""
     found = Counter(segment(*cuts.grades(habits)) for habits in buyers)
     return {name: found[index] for index, name in enumerate(SEGMENTS)}
-
-
-async def _present(store: Store, partitions: int) -> tuple[EraRecord | None, int]:
-    """Return the newest era of any partition, and the slowest partition's clock."""
-    found = [await newest(store, partition) for partition in range(partitions)]
-    clocks = [now for _, now in found if now is not None]
-    if len(clocks) < partitions:
-        raise TooFewBuyers(
-            "the clock has not started in every partition, so no day is known to count from; "
-            "see `tierstream clock status`"
-        )
-    records = [record for record, _ in found if record is not None]
-    return max(records, key=lambda record: record.number, default=None), min(clocks)

@@ -166,7 +166,7 @@ async def in_force(reached: Reach, stage: Stage, now: int) -> Era:
         while True:
             await asyncio.sleep(0.2)  # until the customers role has taken the control event
             await settled(reached, now)
-            found = [(await newest(reached.store, number))[0] for number in range(PARTITIONS)]
+            found = [await newest(reached.store, number) for number in range(PARTITIONS)]
             if found[0] is not None and all(each == found[0] for each in found):
                 return Era(found[0])
 

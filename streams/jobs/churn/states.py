@@ -17,13 +17,13 @@ from models.customer import Facts, unpack
 from models.errors import TierstreamError
 from models.events import SEVERITIES
 from models.fold_cases import OUTCOMES, RESOLVED, RETRACTED
-from rules.eras import Era, EraRecord
-from streams import stored_eras
+from rules.eras import Era
 from streams.jobs.replay import CHUNK, Replay
 from streams.ledger import Ledger
 from streams.log.port import Log
 from streams.store.customers import pages
 from streams.store.port import Store
+from streams.stored_eras import newest_of_all
 from streams.topics import LOG
 
 _NO_ZONE = "UTC"
@@ -62,13 +62,14 @@ async def population(
     Raises:
         Unavailable: the store does not answer.
     """
-    era, clocks = await newest_era(store, partitions)
+    record, now = await newest_of_all(store, partitions)
+    era = None if record is None else Era(record)
     seen: list[Facts] = []
     for partition in range(partitions):
         async for states in pages(store, partition):
             seen += [unpack(packed).facts for _, packed in states]
             progress(len(seen))
-    return _population(seen, era, min(clocks) if len(clocks) == partitions else None)
+    return _population(seen, era, now)
 
 
 async def population_of_log(
@@ -155,19 +156,3 @@ def complainers_of(facts: Iterable[Facts], now: int) -> tuple[Complainer, ...]:
             last_age_days, age_days = ((at - first) / DAY_S for at in (last, max(now, last)))
             found.append(Complainer(each.purchase_days - 1, last_age_days, age_days, grievances))
     return tuple(found)
-
-
-async def newest_era(store: Store, partitions: int) -> tuple[Era | None, list[int]]:
-    """Return the newest era of any partition, and the clocks of the partitions that have one.
-
-    Raises:
-        Unavailable: the store does not answer.
-    """
-    newest: EraRecord | None = None
-    clocks = []
-    for partition in range(partitions):
-        record, now = await stored_eras.newest(store, partition)
-        clocks += [] if now is None else [now]
-        if record is not None and (newest is None or record.number > newest.number):
-            newest = record
-    return None if newest is None else Era(newest), clocks
