@@ -15,11 +15,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.calendar import Calendar, calendar, rfc3339
 from models.errors import UNREADABLE
 from models.wire.refusal import quoted
-from streams.commands.common import CommandFailed, Reach, err, out, reach, run, settings
+from streams.commands.common import CommandFailed, err, out, reach, run, settings
 from streams.commands.telling import TOLD, decoded, told
 from streams.jobs.in_force import in_force
 from streams.jobs.play import Stage, play
-from streams.jobs.publish import CHUNK, BadLine, Mapped, SourceEvent, read, send
+from streams.jobs.publish import (
+    CHUNK,
+    BadLine,
+    Mapped,
+    SourceEvent,
+    partition_counts,
+    read,
+    send,
+)
 from streams.jobs.replay import shortfall, verify
 from streams.log.feed import Item, kafka_feed
 from streams.settings import Role
@@ -187,7 +195,7 @@ async def _publish(events: Iterator[SourceEvent], total: int) -> int:
     """Send the events; return how many they were. `total`: how many are expected."""
     sent = 0
     async with reach(settings()) as reached:
-        partitions = await _partitions(reached)
+        partitions = await partition_counts(reached.positions, reached.catalogue)
         with _progress() as bar:
             task = bar.add_task("publishing", total=total)
             while chunk := list(islice(events, CHUNK)):
@@ -195,13 +203,6 @@ async def _publish(events: Iterator[SourceEvent], total: int) -> int:
                 sent += len(chunk)
                 bar.advance(task, len(chunk))
     return sent
-
-
-async def _partitions(reached: Reach) -> dict[str, int]:
-    partitions: dict[str, int] = {}
-    for topic, _ in await reached.positions.ends(reached.catalogue.sources):
-        partitions[topic] = partitions.get(topic, 0) + 1
-    return partitions
 
 
 async def _play(events: Sequence[SourceEvent], zone: Calendar) -> None:

@@ -18,11 +18,11 @@ from models.calendar import Calendar
 from models.errors import TierstreamError
 from streams.clock import Clock, SystemClock
 from streams.errors import Unavailable
-from streams.jobs.publish import CHUNK, SourceEvent, send
+from streams.jobs.publish import CHUNK, SourceEvent, partition_counts, send
 from streams.log.positions import Position, Positions, SourcePartition
 from streams.log.producer import Producer
 from streams.ticker import tick_append
-from streams.topics import CONTROL, LOG, SOURCES, Catalogue
+from streams.topics import LOG, Catalogue
 
 _LOOK_EVERY_S = 0.01
 _STANDSTILL_S_MAX = 60.0
@@ -100,7 +100,7 @@ async def play(
         Unavailable: a delivery is in doubt, or ingress stands still.
     """
     days = _by_day(events, zone)
-    counts = await _partition_counts(stage)
+    counts = await partition_counts(stage.positions, stage.catalogue)
     for index, (day, of_day) in enumerate(days):
         await stage.tick(zone.start(day))
         for wave in _waves(of_day):
@@ -148,14 +148,6 @@ def _waves(events: Sequence[SourceEvent]) -> Iterator[list[SourceEvent]]:
         wave.append(event)
         topics[event.key] = event.topic
     yield wave
-
-
-async def _partition_counts(stage: Stage) -> dict[str, int]:
-    names = [stage.catalogue.name(name) for name in (*SOURCES, CONTROL)]
-    counts: dict[str, int] = dict.fromkeys(names, 0)
-    for topic, _ in await stage.positions.ends(names):
-        counts[topic] += 1
-    return counts
 
 
 def _lag(

@@ -11,6 +11,7 @@ import gzip
 import json
 import stat
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +27,9 @@ from models.wire.topics import home_of
 from streams.jobs.cells import typed
 from streams.log.partitioner import partition_for
 from streams.log.port import Append, Entry
+from streams.log.positions import Positions
 from streams.log.producer import Producer
+from streams.topics import Catalogue
 
 CHUNK = 1_000
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -95,6 +98,15 @@ def read(path: Path, mapped: Mapped | None = None) -> Iterator[SourceEvent | Bad
     for number, line in enumerate(_lines(path), 1):
         if not line.isspace():
             yield _validated(number, line.strip())
+
+
+async def partition_counts(positions: Positions, catalogue: Catalogue) -> Mapping[str, int]:
+    """Return how many partitions each source topic has, by its name with prefix.
+
+    Raises:
+        Unavailable: the brokers do not answer, or a topic does not exist.
+    """
+    return Counter(topic for topic, _ in await positions.ends(catalogue.sources))
 
 
 async def send(
