@@ -31,9 +31,8 @@ from streams.commands.churn_input import (
     read_states,
     source_of,
 )
-from streams.commands.commanding import Reason, control_event, who
+from streams.commands.commanding import Reason, command, control_event, who
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
-from streams.log.port import Append, Entry
 from streams.stored_eras import newest_of_all
 from streams.topics import CONTROL
 
@@ -239,8 +238,7 @@ async def _activate(trained: Trained, reason: str | None) -> int:
         _check_horizon(trained, None if record is None else Era(record))
         before = 0 if record is None or record.model is None else record.model.version
         value = activation(trained, before + 1, by=who(), reason=reason)
-        append = Append(reached.catalogue.name(CONTROL), 0, [Entry(None, value)])
-        await reached.producer.deliver([append])
+        await command(reached, value)
         return before + 1
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from models.calendar import rfc3339
 from streams.clock import SystemClock
-from streams.commands.commanding import who
+from streams.commands.commanding import command, who
 from streams.commands.common import (
     CommandFailed,
     Reach,
@@ -22,7 +22,6 @@ from streams.commands.common import (
     settings,
 )
 from streams.ledger import Position
-from streams.log.port import Append, Entry
 from streams.releases import ClockReleased, Releases
 from streams.settings import Role
 from streams.store import keys
@@ -138,11 +137,9 @@ async def _release(source: str, reason: str) -> None:
                 f"{source} is no source; one of {', '.join(reached.catalogue.sources)}"
             )
         ends = await reached.positions.ends([source])
-        command = ClockReleased(
-            source, {number: end for (_, number), end in ends.items()}, who(), reason
-        )
-        entry = Entry(None, msgspec.json.encode(command))
-        await reached.producer.deliver([Append(reached.catalogue.name(CONTROL), 0, [entry])])
+        by_partition = {number: end for (_, number), end in ends.items()}
+        released = ClockReleased(source, by_partition, who(), reason)
+        await command(reached, msgspec.json.encode(released))
         out.print(f"Released {source}: the clock goes on without it until ingress has passed it.")
 
 

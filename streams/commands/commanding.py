@@ -14,7 +14,8 @@ from models.calendar import rfc3339
 from models.errors import BadEvent
 from models.wire import TOPICS, accept
 from streams.clock import SystemClock, random_name
-from streams.commands.common import CommandFailed, readable
+from streams.commands.common import CommandFailed, Reach, readable
+from streams.log.port import Append, Entry
 from streams.topics import CONTROL
 
 Reason = Annotated[
@@ -28,6 +29,16 @@ def who() -> str:
         return getuser()
     except (KeyError, OSError):  # as in a container that runs as any number
         return f"uid {os.getuid()}"
+
+
+async def command(reached: Reach, value: bytes) -> None:
+    """Write a record into the control topic, from where ingress takes it.
+
+    Raises:
+        Unavailable: it may have been written, or not.
+    """
+    control = reached.catalogue.name(CONTROL)
+    await reached.producer.deliver([Append(control, 0, [Entry(None, value)])])
 
 
 def control_event(event: str, by: str, reason: str | None, fields: Mapping[str, Any]) -> bytes:

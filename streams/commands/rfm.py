@@ -11,12 +11,10 @@ from rich.table import Table
 from models.calendar import Calendar
 from models.money import MINOR_DIGITS
 from rules.facts.rfm import LABELS
-from streams.commands.commanding import Reason, control_event, who
+from streams.commands.commanding import Reason, command, control_event, who
 from streams.commands.common import err, out, reach, run, settings
 from streams.jobs.rfm import Recut
 from streams.jobs.rfm import recut as compute
-from streams.log.port import Append, Entry
-from streams.topics import CONTROL
 
 app = typer.Typer(no_args_is_help=True, help="RFM: grades of recency, frequency and money.")
 
@@ -56,8 +54,7 @@ async def _recut(reason: str | None, *, activate: bool) -> tuple[Recut, int | No
             return found, None
         version = found.version_in_force + 1
         value = activation(found, version, by=who(), reason=reason)
-        append = Append(reached.catalogue.name(CONTROL), 0, [Entry(None, value)])
-        await reached.producer.deliver([append])
+        await command(reached, value)
         return found, version
 
 

@@ -18,10 +18,9 @@ from rules.language.nameable import nameable
 from streams.commands import changing, previewing, rehearsing
 from streams.commands.books import BookFile, proofread, summary
 from streams.commands.changing import has_places
-from streams.commands.commanding import Reason, control_event, who
+from streams.commands.commanding import Reason, command, control_event, who
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
 from streams.jobs.in_force import activated_as, in_force
-from streams.log.port import Append, Entry
 from streams.topics import CONTROL
 
 app = typer.Typer(no_args_is_help=True, help="Rulebooks: what conclusions are drawn with.")
@@ -110,8 +109,7 @@ async def _activate(text: str, book: Book, reason: str | None) -> bool:
         if before is not None and before.fingerprint == fingerprint:
             return False
         has_places(before, book)
-        entry = Entry(None, activation(whole, book, by=who(), reason=reason))
-        await reached.producer.deliver([Append(control, 0, [entry])])
+        await command(reached, activation(whole, book, by=who(), reason=reason))
         return True
 
 
