@@ -116,8 +116,8 @@ async def serve(role: Role, settings: Settings, stop: asyncio.Event) -> None:
         async def missing() -> list[str]:
             return watchdog.missing() + await worker.missing()
 
-        port = await parts.enter_async_context(serving(settings.web, wished, metrics, missing))
-        _log.info("worker started", role=role, app=settings.app, web=f"http://127.0.0.1:{port}")
+        web = await parts.enter_async_context(serving(settings.web, wished, metrics, missing))
+        _log.info("worker started", role=role, app=settings.app, web=web)
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD)

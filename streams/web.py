@@ -22,8 +22,8 @@ Missing = Callable[[], Awaitable[list[str]]]
 @asynccontextmanager
 async def serving(
     settings: Web, port: int, metrics: Metrics, missing: Missing
-) -> AsyncIterator[int]:
-    """Serve during the block; yields the port. Raises Halt where it cannot be bound."""
+) -> AsyncIterator[str]:
+    """Serve during the block; yields the address. Raises Halt where it cannot be bound."""
     application = web.Application()
     application.add_routes(_routes(metrics, missing))
     runner = web.AppRunner(application, access_log=None)
@@ -36,7 +36,7 @@ async def serving(
             raise Halt(
                 f"port {port} of {settings.host} cannot be bound ({error.strerror}): {_mend(error)}"
             ) from error
-        yield runner.addresses[0][1]
+        yield f"http://{settings.host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 

@@ -127,8 +127,7 @@ async def test_readyz_names_what_is_missing(client: aiohttp.ClientSession) -> No
     async def ask() -> list[str]:
         return missing
 
-    async with serving(Web(), 0, Metrics(), ask) as port:
-        base = f"http://127.0.0.1:{port}"
+    async with serving(Web(), 0, Metrics(), ask) as base:
         async with client.get(f"{base}/readyz") as reply:
             assert reply.status == 503
             assert await reply.text() == "partition 2 is being taken over\n"
@@ -145,10 +144,19 @@ async def test_a_taken_port_says_how_to_choose_another() -> None:
     async def ask() -> list[str]:
         return []
 
-    async with serving(Web(), 0, Metrics(), ask) as port:
+    async with serving(Web(), 0, Metrics(), ask) as base:
+        port = int(base.rpartition(":")[2])
         with pytest.raises(Halt, match="TIERSTREAM_WEB_PORT"):
             async with serving(Web(), port, Metrics(), ask):
                 pass
+
+
+async def test_the_address_is_the_one_that_was_asked_for() -> None:
+    async def ask() -> list[str]:
+        return []
+
+    async with serving(Web(host="127.0.0.2"), 0, Metrics(), ask) as base:
+        assert base.startswith("http://127.0.0.2:")
 
 
 async def test_a_host_of_somebody_else_says_to_choose_another() -> None:
