@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 
 import structlog
 
+from models.calendar import DAY_S
 from streams import topics
 from streams.agents import CustomersAgent, Failure, IngressAgent, Running
 from streams.churn_watch import ChurnWatch
@@ -58,9 +59,6 @@ EXIT_UNAVAILABLE = 69
 EXIT_ERROR = 70
 EXIT_STALLED = 75
 EXIT_HALT = 78
-
-_DAY_S = 86_400
-
 
 # A batch makes tens of thousands of values and lets them go again, none of them in a cycle; looking
 # through them every 700, Python's default, costs an eighth of the reducer's time.
@@ -99,7 +97,7 @@ async def serve(role: Role, settings: Settings, stop: asyncio.Event) -> None:
         raise Halt("topics are not as they must be:\n" + "\n".join(map(str, findings)))
     clock, metrics, failure = SystemClock(), Metrics(), Failure()
     async with AsyncExitStack() as parts:
-        positions = KafkaPositions(settings.kafka.bootstrap, client=_client(settings))
+        positions = KafkaPositions(settings.kafka.bootstrap, client=settings.kafka.client_options())
         parts.push_async_callback(positions.close)
         build = _ingress if role is Role.INGRESS else _customers
         worker = await build(settings, metrics, failure, positions, parts)
@@ -135,8 +133,8 @@ async def _customers(
     positions: KafkaPositions,
     parts: AsyncExitStack,
 ) -> _Worker:
-    clock, catalogue, client = SystemClock(), Catalogue.of(settings), _client(settings)
-    bootstrap = settings.kafka.bootstrap
+    clock, catalogue = SystemClock(), Catalogue.of(settings)
+    bootstrap, client = settings.kafka.bootstrap, settings.kafka.client_options()
     log_topic, control = catalogue.name(LOG), catalogue.name(CONTROL)
     timeouts = Timeouts(
         transact_s=settings.batch.timeout_s, expire_s=settings.batch.transaction_timeout_s
@@ -197,7 +195,7 @@ async def _ingress(
     parts: AsyncExitStack,
 ) -> _Worker:
     catalogue = Catalogue.of(settings)
-    producer = KafkaProducer(settings.kafka.bootstrap, client=_client(settings))
+    producer = KafkaProducer(settings.kafka.bootstrap, client=settings.kafka.client_options())
     parts.push_async_callback(producer.close)
     sources = sources_of(catalogue)
     ingress = Ingress(
@@ -226,7 +224,7 @@ def protocol_settings(settings: Settings) -> PartitionSettings:
         partitions=settings.partitions,
         prefix=settings.topic.prefix,
         batch_max=settings.batch.records_max,
-        delete_retention_s=settings.topic.delete_retention_days * _DAY_S,
+        delete_retention_s=settings.topic.delete_retention_days * DAY_S,
     )
 
 
@@ -236,10 +234,6 @@ def _limits(settings: Settings) -> Limits:
         linger_s=settings.batch.linger_ms / 1_000,
         batch_timeout_s=settings.batch.timeout_s,
     )
-
-
-def _client(settings: Settings) -> dict[str, Any]:
-    return settings.kafka.client_options()
 
 
 async def _checked(store: RedisStore, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from models.calendar import DAY_S
 from models.decisions import AnyDecision
 from models.errors import Reason
 from streams.errors import Doubt
@@ -71,7 +72,7 @@ class PartitionSettings:
     prefix: str = ""  # of topic names
     batch_max: int = 1_000
     timers_min: int = 15  # looked at in a batch however few its records; 50 double what others wait
-    delete_retention_s: int = 7 * 86_400  # of the changelog's tombstones
+    delete_retention_s: int = 7 * DAY_S  # of the changelog's tombstones
 
 
 def own_places(settings: PartitionSettings, number: int) -> list[Place]:

@@ -13,13 +13,12 @@ from typing import NamedTuple, NoReturn, Protocol
 
 from streams.clock import Clock
 from streams.errors import StreamError, Unavailable
+from streams.fetched import Place
 
 LOOK_EVERY_S = 2.0
 SILENT_S = 10.0
 """Without an answer for so long, the brokers are taken to be away."""
 _LOOK_S_MAX = 60.0  # whoever is asked gives up long before
-
-Place = tuple[str, int]
 
 
 class Ends(NamedTuple):
