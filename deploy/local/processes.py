@@ -208,13 +208,6 @@ def free_port(preferred: int | None = None) -> int:
     )
 
 
-def accepts_connections(port: int) -> bool:
-    """Whether something on 127.0.0.1 accepts connections at this port."""
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @contextlib.contextmanager
 def orderly_exit() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into SystemExit, so that `with` blocks stop what they own.

@@ -35,7 +35,7 @@ def started() -> list[str]:
 
 
 @contextlib.contextmanager
-def local_services(name: str, *, brokers: int = 1, persist: bool = True) -> Iterator[Services]:
+def local_services(name: str) -> Iterator[Services]:
     """Services for the block: the user's, as the two environment variables say, or new ones.
 
     New ones are empty, on free ports, with a data folder called after `name`, and end with the
@@ -47,9 +47,9 @@ def local_services(name: str, *, brokers: int = 1, persist: bool = True) -> Iter
         valkey: Valkey | None = None
         kafka: Kafka | None = None
         if not (redis_url := os.environ.get(REDIS_VARIABLE)):
-            valkey = owned.enter_context(Valkey.start(folder / "valkey", persist=persist))
+            valkey = owned.enter_context(Valkey.start(folder / "valkey"))
             redis_url = valkey.url
         if not (bootstrap := os.environ.get(KAFKA_VARIABLE)):
-            kafka = owned.enter_context(Kafka.start(folder / "kafka", brokers))
+            kafka = owned.enter_context(Kafka.start(folder / "kafka"))
             bootstrap = kafka.bootstrap
         yield Services(bootstrap, redis_url, kafka, valkey)
