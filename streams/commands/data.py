@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.calendar import Calendar, calendar, rfc3339
 from models.errors import UNREADABLE
 from models.wire.refusal import quoted
-from streams.commands.common import CommandFailed, err, out, reach, run, settings
+from streams.commands.common import CommandFailed, Reach, err, out, reach, run, settings
 from streams.commands.telling import TOLD, decoded, told
 from streams.jobs.in_force import in_force
 from streams.jobs.play import Stage, play
@@ -28,7 +28,7 @@ from streams.jobs.publish import (
     read,
     send,
 )
-from streams.jobs.replay import shortfall, verify
+from streams.jobs.replay import Verdict, shortfall, verify
 from streams.log.feed import Item, kafka_feed
 from streams.settings import Role
 from streams.topics import CONTROL
@@ -251,33 +251,37 @@ async def _replay() -> None:
     async with reach(settings()) as reached:
         catalogue, verdicts = reached.catalogue, []
         for number in range(catalogue.partitions):
-            verdict = await verify(
-                reached.log, reached.settings.app, number, catalogue.partitions, catalogue.prefix
-            )
+            verdict = await _verified(reached, number)
             verdicts.append(verdict)
-            if verdict is None:
-                out.print(f"partition {number}: nothing settled yet")
-                continue
-            if verdict.cut:
-                out.print(
-                    f"partition {number}: the log begins at offset {verdict.start:,}: no proof"
-                )
-                continue
-            if verdict.mixed:
-                out.print(
-                    f"partition {number}: an older engine than {verdict.raised} began it: no proof"
-                )
-                continue
-            states, outputs = (
-                "equal" if equal else "DIFFERENT"
-                for equal in (verdict.states_equal, verdict.outputs_equal)
-            )
-            out.print(
-                f"partition {number}: {verdict.records:,} records, {verdict.customers:,} "
-                f"customers; states {states}, outputs {outputs}"
-            )
+            out.print(f"partition {number}: {_said(verdict)}")
     if (lacking := shortfall(verdicts, catalogue.prefix)) is not None:
         raise CommandFailed(lacking)
+
+
+async def _verified(reached: Reach, number: int) -> Verdict | None:
+    app, catalogue = reached.settings.app, reached.catalogue
+    with _progress() as bar:
+        task = bar.add_task(f"replaying partition {number}", total=None)
+
+        def show(offset: int, goal: int) -> None:
+            bar.update(task, completed=offset, total=goal)
+
+        return await verify(reached.log, app, number, catalogue.partitions, catalogue.prefix, show)
+
+
+def _said(verdict: Verdict | None) -> str:
+    """Write what the replay of a partition found."""
+    if verdict is None:
+        return "nothing settled yet"
+    if verdict.cut:
+        return f"the log begins at offset {verdict.start:,}: no proof"
+    if verdict.mixed:
+        return f"an older engine than {verdict.raised} began it: no proof"
+    states, outputs = (
+        "equal" if equal else "DIFFERENT" for equal in (verdict.states_equal, verdict.outputs_equal)
+    )
+    counts = f"{verdict.records:,} records, {verdict.customers:,} customers"
+    return f"{counts}; states {states}, outputs {outputs}"
 
 
 def _progress() -> Progress:

@@ -149,7 +149,7 @@ async def verify(
     partition: int,
     partitions: int,
     prefix: str = "",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda _reached, _goal: None,
 ) -> Verdict | None:
     """Replay one partition up to its newest settled position; None where there is none yet.
 
@@ -168,8 +168,7 @@ async def verify(
         replay.take(records, reached)
         count += len(records)
         raised = next(filter(None, map(_raised, reversed(records))), raised)
-        if progress is not None:
-            progress(reached, goal.next)
+        progress(reached, goal.next)
     replay.settle()
     position = replay.ledger.position
     return Verdict(
