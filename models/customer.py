@@ -28,7 +28,7 @@ class ComplaintCase(msgspec.Struct, array_like=True):
     key: bytes
     opened_at: int | None  # None: a correction that still waits for its complaint
     detail: tuple[int, int, int]  # at, type, severity (0: not given, else 1 + index)
-    status: tuple[int, int, int]  # at, status (see `fold.STATUSES`), outcome (0: none)
+    status: tuple[int, int, int]  # at, status (`fold_cases.STATUSES`), outcome (0: none)
     amount: tuple[int, int, str | None] | None = None  # at, minor units, currency
 
 
@@ -74,7 +74,7 @@ class Facts(msgspec.Struct, array_like=True):
     orders: list[int] = []
     pruned_net_minor: int = 0  # what left the day buckets after their retention
     pruned_orders: int = 0
-    series: dict[str, Series] = {}  # every other count by day; names in `fold`
+    series: dict[str, Series] = {}  # every other count by day; names in `fold_series`
     complaints: list[ComplaintCase] = []
     feedback: list[FeedbackCase] = []
     profile: dict[str, tuple[int, Any]] = {}

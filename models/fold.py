@@ -4,8 +4,8 @@ Any order of the same events gives the same facts: amounts and counts are added 
 their day, first and last are minimum and maximum, and whatever can be corrected (a complaint, a
 feedback, a relation, a profile field) keeps the largest (event time, value). Ties of event time
 therefore go to the larger value rather than to the later arrival, which keeps the facts free of
-arrival order without storing another id. Beyond the limits on names (`SERIES_MAX` and its like)
-the first to come have buckets of their own, and the rest share one.
+arrival order without storing another id. Beyond the limits on names (`SERIES_MAX` and its like) the
+first to come have buckets of their own, and the rest share one.
 """
 
 from __future__ import annotations
@@ -34,31 +34,7 @@ from models.events import (
     Refund,
     ScoreSet,
 )
-from models.fold_cases import (
-    COMPLAINT_TYPES,
-    COMPLAINTS_MAX,
-    FEEDBACK_MAX,
-    METRICS,
-    POLARITIES,
-    RESOLVED,
-    RETRACTED,
-)
-from models.fold_series import RETENTION_DAYS, SERIES_MAX, count, retain
-
-__all__ = [
-    "COMPLAINTS_MAX",
-    "COMPLAINT_TYPES",
-    "FEEDBACK_MAX",
-    "METRICS",
-    "POLARITIES",
-    "PROFILE_MAX",
-    "RESOLVED",
-    "RETENTION_DAYS",
-    "RETRACTED",
-    "SERIES_MAX",
-    "fold",
-    "newer_attribute",
-]
+from models.fold_series import RETENTION_DAYS, count, retain
 
 PROFILE_MAX = 128
 

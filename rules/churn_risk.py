@@ -20,7 +20,7 @@ from models.churn import Coins, log_dead, risk
 from models.churn_crossing import crossing_at
 from models.churn_model import RiskModel
 from models.events import SEVERITIES
-from models.fold import POLARITIES, RESOLVED, RETRACTED
+from models.fold_cases import POLARITIES, RESOLVED, RETRACTED
 
 if TYPE_CHECKING:
     from models.customer import Conclusions, Facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from models.fold import RETENTION_DAYS
+from models.fold_series import RETENTION_DAYS
 from rules.language.rulebook import nearest
 
 Kind: TypeAlias = Literal[

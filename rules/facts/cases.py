@@ -14,8 +14,15 @@ from models.buckets import Series
 from models.calendar import Calendar
 from models.customer import ComplaintCase, Facts, FeedbackCase
 from models.events import SEVERITIES
-from models.fold import COMPLAINT_TYPES, METRICS, POLARITIES, RESOLVED, RETRACTED
-from models.fold_cases import KINDS, TOPICS
+from models.fold_cases import (
+    COMPLAINT_TYPES,
+    KINDS,
+    METRICS,
+    POLARITIES,
+    RESOLVED,
+    RETRACTED,
+    TOPICS,
+)
 from models.fold_series import OTHER
 from rules.facts.joining import joined_day as joined_day  # noqa: PLC0414
 from rules.facts.vocabulary import Cases

@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.buckets import Series, total_within
 from models.calendar import Calendar, Span
 from models.customer import Facts
-from models.fold import COMPLAINT_TYPES
+from models.fold_cases import COMPLAINT_TYPES
 from rules.facts import cases
 from rules.facts.habits import since
 from rules.facts.sales import total

@@ -9,8 +9,7 @@ from math import ceil, log2
 from models.buckets import Series
 from models.calendar import Calendar, Span
 from models.customer import Facts, FeedbackCase
-from models.fold import METRICS, POLARITIES
-from models.fold_cases import KINDS
+from models.fold_cases import KINDS, METRICS, POLARITIES
 from rules.facts import cases
 from rules.facts.arguments import Argument
 from rules.facts.sales import total

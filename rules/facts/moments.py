@@ -13,8 +13,7 @@ from models.events import (
     Purchase,
     Refund,
 )
-from models.fold import COMPLAINT_TYPES, METRICS, POLARITIES
-from models.fold_cases import TOPICS
+from models.fold_cases import COMPLAINT_TYPES, METRICS, POLARITIES, TOPICS
 from models.fold_sales import CHANNELS
 from rules.facts.arguments import Argument
 

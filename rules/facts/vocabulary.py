@@ -17,8 +17,7 @@ from typing import Any, Literal, TypeAlias
 from models.calendar import Calendar
 from models.customer import Facts
 from models.events import SEVERITIES
-from models.fold import COMPLAINT_TYPES, METRICS, POLARITIES
-from models.fold_cases import TOPICS
+from models.fold_cases import COMPLAINT_TYPES, METRICS, POLARITIES, TOPICS
 from models.fold_sales import CHANNELS
 from rules.facts.arguments import Argument
 from rules.facts.windows import PERIODS, window

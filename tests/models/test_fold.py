@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from models import events
 from models.calendar import DAY_S
-from models.fold import COMPLAINTS_MAX, FEEDBACK_MAX, PROFILE_MAX, RETENTION_DAYS, fold
-from models.fold_cases import RETRACTED
+from models.fold import PROFILE_MAX, fold
+from models.fold_cases import COMPLAINTS_MAX, FEEDBACK_MAX, RETRACTED
+from models.fold_series import RETENTION_DAYS
 from tests.models.lives import (
     DAY0,
     LATENESS_DAYS,

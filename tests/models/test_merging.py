@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from models import events
-from models.fold import COMPLAINTS_MAX, RETENTION_DAYS
+from models.fold_cases import COMPLAINTS_MAX
+from models.fold_series import RETENTION_DAYS
 from models.merging import merge
 from tests.models.lives import (
     DAY0,

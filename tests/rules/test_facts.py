@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from models.calendar import DAY_S
 from models.customer import CustomerState, Facts
 from models.events import Complaint, CustomerEvent, Engagement, Feedback, Profile, Purchase, Refund
-from models.fold import COMPLAINTS_MAX, FEEDBACK_MAX, fold
+from models.fold import fold
+from models.fold_cases import COMPLAINTS_MAX, FEEDBACK_MAX
 from rules.facts import VOCABULARY, lookup
 from rules.facts.vocabulary import Unit
 from tests.rules.histories import NOW, TODAY, ZONE, events

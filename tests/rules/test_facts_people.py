@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.customer import Facts
 from models.events import Engagement, Profile, Purchase, ScoreSet
-from models.fold import SERIES_MAX
+from models.fold_series import SERIES_MAX
 from rules.facts import attributes, lookup
 from tests.rules.histories import NOW, TODAY, ZONE
 from tests.rules.test_facts import complaint, feedback, folded, head, purchase, read

@@ -13,14 +13,9 @@ from models import events
 from models.calendar import DAY_S, calendar
 from models.customer import SEEN_BYTES, SEEN_MAX, CustomerState, Facts, Root, pack, remember
 from models.events import AMOUNT_MAX
-from models.fold import (
-    COMPLAINTS_MAX,
-    FEEDBACK_MAX,
-    PROFILE_MAX,
-    RETENTION_DAYS,
-    SERIES_MAX,
-    fold,
-)
+from models.fold import PROFILE_MAX, fold
+from models.fold_cases import COMPLAINTS_MAX, FEEDBACK_MAX
+from models.fold_series import RETENTION_DAYS, SERIES_MAX
 from models.wire.fields import QUANTITY_MAX
 from rules.admission import ATTRIBUTE_BYTES_MAX, admit
 from rules.eras import FUTURE_S_MAX, LATENESS_DAYS
