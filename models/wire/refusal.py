@@ -21,6 +21,7 @@ from models.wire.topics import TopicTypes, home_of
 
 QUOTED_MAX = 60
 FINDINGS_MAX = 3
+MINOR_UNITS = "; amounts are whole minor units: 12.50 EUR is 1250"
 _PRINTED_BITS_MAX = 1_024
 _COMPARED_MAX = 64  # names looked at for a misspelling; comparing is slow
 _FRAME_MAX = 16  # bytes that a serializer or an editor may have put before a value
@@ -137,7 +138,7 @@ def _plain(details: ErrorDetails) -> str:
 def _hint(where: str, details: ErrorDetails) -> str:
     kind = details["type"]
     if kind.startswith("int_") and where.endswith("_minor"):
-        return "; amounts are whole minor units: 12.50 EUR is 1250"
+        return MINOR_UNITS
     if kind == "string_type" and isinstance(details["input"], int | float):
         return "; write it in quotes"
     if kind == "string_pattern_mismatch":

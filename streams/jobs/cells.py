@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from models.wire import TOPICS
+from models.wire.refusal import MINOR_UNITS
 from models.wire.topics import home_of
 
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -34,7 +35,7 @@ def _read(name: str, text: str, types: frozenset[str]) -> int | float | bool | s
         wanted = " or ".join(sorted(types - {"null"}))
         message = f"{name}: {text!r} is no {wanted}"
         if name.endswith("_minor"):
-            message += "; money is in minor units, as 1999 for 19.99 in euros"
+            message += MINOR_UNITS
         raise ValueError(message) from None
     return text
 

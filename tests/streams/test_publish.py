@@ -93,7 +93,7 @@ def test_a_cell_that_is_no_number_is_a_bad_line(tmp_path: Path, cell: str) -> No
     assert isinstance(line, BadLine)
     assert line.number == 2
     assert "net_amount_minor" in line.message
-    assert f"{cell!r} is no integer; money is in minor units, as 1999 for 19.99" in line.message
+    assert f"{cell!r} is no integer; amounts are whole minor units" in line.message
 
 
 def test_a_missing_column_and_a_missing_file_are_named(tmp_path: Path) -> None:
