@@ -157,7 +157,7 @@ def merge_cases(facts: Facts, other: Facts) -> None:
     complaints = {case.key: case for case in facts.complaints}
     for case in other.complaints:
         known = complaints.setdefault(case.key, case)
-        known.opened_at = _earlier(known.opened_at, case.opened_at)
+        known.opened_at = earlier(known.opened_at, case.opened_at)
         known.detail, known.status = max(known.detail, case.detail), max(known.status, case.status)
         if case.amount is not None:
             known.amount = max(known.amount or case.amount, case.amount, key=_weight)
@@ -165,7 +165,7 @@ def merge_cases(facts: Facts, other: Facts) -> None:
     answers = {answer.key: answer for answer in facts.feedback}
     for answer in other.feedback:
         said = answers.setdefault(answer.key, answer)
-        said.given_at = _earlier(said.given_at, answer.given_at)
+        said.given_at = earlier(said.given_at, answer.given_at)
         said.value, said.topic = max((said.value, said.topic), (answer.value, answer.topic))
     facts.feedback = sorted(answers.values(), key=_given)
     ties = {tie.key: tie for tie in facts.relations}
@@ -175,7 +175,8 @@ def merge_cases(facts: Facts, other: Facts) -> None:
     facts.relations = sorted(ties.values(), key=lambda tie: (tie.step, tie.key))[-RELATIONS_MAX:]
 
 
-def _earlier(one: int | None, other: int | None) -> int | None:
+def earlier(one: int | None, other: int | None) -> int | None:
+    """Return the earlier of two instants that may be unknown."""
     return min((at for at in (one, other) if at is not None), default=None)
 
 

@@ -27,7 +27,7 @@ def merge(facts: Facts, other: Facts, zone: Calendar, today: int, lateness_days:
 
     `today` (a day number) is for retention only.
     """
-    facts.first_seen_at = _least(facts.first_seen_at, other.first_seen_at)
+    facts.first_seen_at = fold_cases.earlier(facts.first_seen_at, other.first_seen_at)
     _trade(facts, other)
     for name, (days, values) in other.series.items():
         if name != _LARGEST:
@@ -76,7 +76,7 @@ def _trade(facts: Facts, other: Facts) -> None:
     facts.purchase_days += other.purchase_days
     facts.pruned_net_minor += other.pruned_net_minor
     facts.pruned_orders += other.pruned_orders
-    facts.first_purchase_at = _least(facts.first_purchase_at, other.first_purchase_at)
+    facts.first_purchase_at = fold_cases.earlier(facts.first_purchase_at, other.first_purchase_at)
     last, others = facts.last_purchase_at, other.last_purchase_at
     facts.last_purchase_at = max(last or 0, others or 0) or None
 
@@ -90,8 +90,3 @@ def _largest(facts: Facts, other: Facts) -> dict[int, int]:
         if net and my_net.get(day):
             known[day] = max(known.get(day, net), mine.get(day, my_net[day]))
     return known
-
-
-def _least(one: int | None, other: int | None) -> int | None:
-    known = [at for at in (one, other) if at is not None]
-    return min(known, default=None)

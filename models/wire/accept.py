@@ -31,13 +31,11 @@ def accept(
     headers: Headers,
     *,
     offset: int,
-    value_bytes_max: int | None = None,
 ) -> Accepted:
     """Return the canonical event of one record of a source topic.
 
     `key` only serves the message of a refusal: the customer is the one that the value names.
     `offset`, the record's own, becomes the number of an event that concerns every customer.
-    `value_bytes_max` is the topic's own limit where it is not given.
 
     Raises:
         BadEvent: the record is refused: `NOT_JSON`, `BAD_SCHEMA`, `UNKNOWN_TYPE`,
@@ -46,10 +44,9 @@ def accept(
     if value is None:
         message = "the record has no value; an event is never a tombstone"
         raise BadEvent(Reason.NOT_JSON, message)
-    limit = topic.value_bytes_max if value_bytes_max is None else value_bytes_max
-    if len(value) > limit:
+    if len(value) > topic.value_bytes_max:
         message = (
-            f"the value has {len(value):,} bytes, and at most {limit:,} are taken; "
+            f"the value has {len(value):,} bytes, and at most {topic.value_bytes_max:,} are taken; "
             "keep texts and pictures elsewhere and refer to them"
         )
         raise BadEvent(Reason.TOO_LARGE, message)

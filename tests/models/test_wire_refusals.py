@@ -192,11 +192,11 @@ def test_unknown_currency_elsewhere() -> None:
 
 
 def test_too_large() -> None:
-    value = json.dumps({**PURCHASE, "essay": "x" * 65_536}).encode()
+    value = json.dumps(PURCHASE).encode().ljust(65_537)
     refusal = refused_value(value)
     assert refusal.reason is Reason.TOO_LARGE
     assert "at most 65,536" in str(refusal)
-    assert accept(PURCHASES, None, value, (), offset=0, value_bytes_max=len(value)).customer
+    assert accept(PURCHASES, None, value[:-1], (), offset=0).customer
 
 
 def test_control_takes_large_rulebooks_and_refuses_larger_ones() -> None:
