@@ -1,9 +1,11 @@
-"""Which rulebook is in force, as the control topic has it."""
+"""What is in force, as the control topic has it: the rulebook, and records that activate."""
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from models.errors import BadEvent, BadRulebook
-from models.events import RulebookActivated
+from models.events import EraEvent, RulebookActivated
 from models.wire import TOPICS, accept
 from rules.book import Book
 from rules.compiler.compile import compile_book
@@ -11,6 +13,7 @@ from streams.log.port import Log, Record
 from streams.topics import CONTROL
 
 _CHUNK = 500
+_Event = TypeVar("_Event", bound=EraEvent)
 
 
 async def in_force(log: Log, topic: str) -> Book | None:
@@ -47,7 +50,7 @@ async def activated_as(log: Log, topic: str, name: str, version: int) -> list[tu
     start, end = await log.bounds(topic, 0)
     async for records, _ in log.read(topic, 0, start, end):
         for record in records:
-            event = _activated(record)
+            event = activation(record, RulebookActivated)
             if event is not None and (event.name, event.version) == (name, version):
                 book = _compiled(event)
                 found += [] if book is None else [(record.timestamp, book)]
@@ -56,18 +59,19 @@ async def activated_as(log: Log, topic: str, name: str, version: int) -> list[tu
 
 def _book(record: Record) -> Book | None:
     """Return the rulebook that a record activates; None: it does something else, or is refused."""
-    event = _activated(record)
+    event = activation(record, RulebookActivated)
     return None if event is None else _compiled(event)
 
 
-def _activated(record: Record) -> RulebookActivated | None:
+def activation(record: Record, kind: type[_Event]) -> _Event | None:
+    """Return the event of a kind in a record of the control topic; None: another, or refused."""
     try:
         event = accept(
             TOPICS[CONTROL], record.key, record.value, record.headers, offset=record.offset
         ).event
     except BadEvent:
-        return None
-    return event if isinstance(event, RulebookActivated) else None
+        return None  # ingress has set it aside
+    return event if isinstance(event, kind) else None
 
 
 def _compiled(event: RulebookActivated) -> Book | None:

@@ -13,14 +13,12 @@ from models.churn_history import usual_horizon_days
 from models.churn_labels import calibrated
 from models.churn_model import RiskModel
 from models.churn_watch import DRIFT_ALARM, Week, matured, weekly
-from models.errors import BadEvent
 from models.events import ChurnModelActivated
-from models.wire import TOPICS, accept
 from rules.eras import Era
 from streams.jobs.churn.states import Population
-from streams.log.port import Log, Record
+from streams.jobs.in_force import activation
+from streams.log.port import Log
 from streams.stored_eras import activated_at
-from streams.topics import CONTROL
 
 
 class InForce(NamedTuple):
@@ -60,23 +58,13 @@ async def ever_in_force(log: Log, control_topic: str) -> list[InForce]:
     found = [InForce(0, RiskModel(), None)]
     start, end = await log.bounds(control_topic, 0)
     async for records, _ in log.read(control_topic, 0, start, end):
-        activated = ((record, _activation(record)) for record in records)
+        activated = ((record, activation(record, ChurnModelActivated)) for record in records)
         found += [
             InForce(event.version, RiskModel.of(event), record.timestamp)
             for record, event in activated
             if event is not None
         ]
     return found
-
-
-def _activation(record: Record) -> ChurnModelActivated | None:
-    try:
-        accepted = accept(
-            TOPICS[CONTROL], record.key, record.value, record.headers, offset=record.offset
-        )
-    except BadEvent:
-        return None  # ingress has set it aside
-    return accepted.event if isinstance(accepted.event, ChurnModelActivated) else None
 
 
 def horizon_of(population: Population) -> int | None:
