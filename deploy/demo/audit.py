@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import msgspec
 
 from models.decisions import AnyDecision, ChurnRiskChanged, TierChanged
-from streams.commands.telling import TOLD, decoded
+from streams.commands.telling import decoded
 from streams.ledger import Position
 from streams.log.feed import Item
 from streams.store import keys
 from streams.store.port import START, Store
-from streams.topics import DEAD_LETTER_SUFFIX, LOG, STATE, Catalogue
+from streams.topics import DEAD_LETTER_SUFFIX, LOG, OUTPUTS, STATE, Catalogue
 
 _SCAN_COUNT = 1_000
 
@@ -40,7 +40,7 @@ class Audit:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._told = {catalogue.name(topic): topic for topic in TOLD}
+        self._told = {catalogue.name(topic): topic for topic in OUTPUTS}
         self._log = catalogue.name(LOG)
         self._state = catalogue.name(STATE)
         self._letters = {

@@ -16,7 +16,7 @@ from models.calendar import Calendar, calendar, rfc3339
 from models.errors import UNREADABLE
 from models.wire.refusal import quoted
 from streams.commands.common import CommandFailed, Reach, err, out, reach, run, settings
-from streams.commands.telling import TOLD, decoded, told
+from streams.commands.telling import decoded, told
 from streams.jobs.in_force import in_force
 from streams.jobs.play import Stage, play
 from streams.jobs.publish import (
@@ -31,7 +31,7 @@ from streams.jobs.publish import (
 from streams.jobs.replay import Verdict, shortfall, verify
 from streams.log.feed import Item, kafka_feed
 from streams.settings import Role
-from streams.topics import CONTROL
+from streams.topics import CONTROL, OUTPUTS
 
 _BAD_SHOWN_MAX = 20
 _UNKNOWN_SHOWN_MAX = 20
@@ -224,7 +224,7 @@ async def _play(events: Sequence[SourceEvent], zone: Calendar) -> None:
 
 async def _watch(*, from_start: bool) -> None:
     async with reach(settings()) as reached:
-        names = {reached.catalogue.name(topic): topic for topic in TOLD}
+        names = {reached.catalogue.name(topic): topic for topic in OUTPUTS}
         bootstrap, client = reached.settings.kafka.bootstrap, reached.client
         book = await in_force(reached.log, reached.catalogue.name(CONTROL))
         zone = calendar("UTC") if book is None else book.zone

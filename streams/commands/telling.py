@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 import msgspec
 from rich.text import Text
@@ -20,33 +20,17 @@ from models.decisions import (
 )
 from models.money import MINOR_DIGITS
 from models.wire.fields import instant
-from streams.topics import (
-    ACTION_REQUESTED,
-    CHURN_RISK,
-    SEGMENT_CHANGED,
-    TIER_CHANGED,
-    TIER_WARNING,
-)
+from models.wire.outputs import OUTPUT_TYPES
 
-_TYPES: Mapping[str, type[AnyDecision]] = {
-    TIER_CHANGED: TierChanged,
-    CHURN_RISK: ChurnRiskChanged,
-    SEGMENT_CHANGED: SegmentChanged,
-    TIER_WARNING: TierWarning,
-    ACTION_REQUESTED: ActionRequested,
-}
 _CUSTOMER_WIDTH = 10
 _BECAUSE_MAX = 2
 _GOOD, _BAD, _PLAIN = "green", "red", "cyan"
 _DIGITS_USUAL = 2
 
-TOLD = tuple(_TYPES)
-"""The topics whose records can be told, without prefix."""
-
 
 def decoded(topic: str, value: bytes) -> AnyDecision:
-    """Return the change in a record of one of the `TOLD` topics (without prefix)."""
-    return msgspec.json.decode(value, type=_TYPES[topic])
+    """Return the change in a record of one of the `OUTPUTS` topics (without prefix)."""
+    return cast("AnyDecision", msgspec.json.decode(value, type=OUTPUT_TYPES[topic]))
 
 
 def told(change: AnyDecision, zone: Calendar) -> Text:

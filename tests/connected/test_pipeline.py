@@ -16,7 +16,6 @@ from models.errors import Reason
 from streams import topics
 from streams.commands.common import CommandFailed, reach
 from streams.commands.doctor import Mark, Symptom, examine
-from streams.commands.telling import TOLD
 from streams.ledger import START
 from streams.log.partitioner import partition_for
 from streams.log.port import Append, Entry, Record
@@ -24,6 +23,7 @@ from streams.outputs import dead_letter
 from streams.settings import Kafka, Redis, Role, Settings, Topic
 from streams.store import keys
 from streams.store.port import Step
+from streams.topics import OUTPUTS
 from tests.faults.findings import Findings
 from tests.faults.judge import Remains, collected, judge
 from tests.faults.run import Ground, ground
@@ -83,10 +83,10 @@ async def test_everything_published_comes_out_once_and_can_be_asked_for(pipeline
     for role in Role:
         assert await pipeline.reached.positions.members(pipeline.settings.consumer_group(role))
     remains = await collected(pipeline.reached)
-    outputs = [(topic, record) for topic in TOLD for _, record in remains.topic(topic)]
+    outputs = [(topic, record) for topic in OUTPUTS for _, record in remains.topic(topic)]
     for topic, record in outputs:
         check_headers(topic, record)
-    assert {topic for topic, _ in outputs} == set(TOLD)
+    assert {topic for topic, _ in outputs} == set(OUTPUTS)
     check_trace([record for _, record in outputs])
     check_letters(remains)
     for command, answer in (
