@@ -12,6 +12,7 @@ import typer
 from models.errors import TierstreamError
 from streams.commands import asking, churn, clock, data, doctor, explaining, rfm, ruling, running
 from streams.commands.common import err
+from streams.settings import calculate_in_one_thread
 
 _UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -46,6 +47,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not know every letter
             stream.reconfigure(errors="replace")
+    calculate_in_one_thread()
     try:
         app()
     except TierstreamError as error:

@@ -1,12 +1,7 @@
 """The command line without services: what it offers, what it says when something is wrong."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, TextIO
 
 import msgspec
 import pytest
@@ -15,24 +10,12 @@ from typer.testing import CliRunner
 from models.calendar import calendar
 from models.decisions import Cause, Rank, RulebookRef, TierChanged, encode
 from models.errors import TierstreamError
-from streams.app import EXIT_HALT
 from streams.cli import app
 from streams.commands import common
 from streams.commands.telling import decoded, told
 
 ROOT = Path(__file__).parents[2]
 RETAIL = ROOT / "rules" / "catalog" / "retail.yaml"
-REDEEMABLE = """rulebook: shop
-version: 1
-zone: UTC
-currency: EUR
-parameters:
-  many: {value: 500, unit: score, why: "two good orders"}
-tiers:
-  ladder:
-    - {name: basic}
-    - {name: gold, qualify: score.points >= many}
-"""
 
 
 @pytest.fixture
@@ -78,16 +61,6 @@ def test_a_rulebook_in_order_is_summed_up(runner: CliRunner) -> None:
     assert "is in order: retail 1; tiers standard, silver, gold, platinum" in shown.output
 
 
-def test_a_bad_rulebook_ends_with_its_findings(tmp_path: Path) -> None:
-    file = tmp_path / "book.yaml"
-    file.write_text(RETAIL.read_text("utf-8").replace("spend(", "spent("), encoding="utf-8")
-    done = _run("rules", "check", str(file))
-    assert done.returncode == 1
-    assert "book.yaml" in done.stderr
-    assert "spend" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_every_fact_is_listed_with_its_unit(runner: CliRunner) -> None:
     shown = runner.invoke(app, ["rules", "facts"])
     assert "spend(days=…, period=…" in shown.output
@@ -97,40 +70,11 @@ def test_every_fact_is_listed_with_its_unit(runner: CliRunner) -> None:
     assert "month, quarter, half, year, last_month" in shown.output
 
 
-def test_a_rulebook_is_checked_with_what_the_lint_advises_against(tmp_path: Path) -> None:
-    file = tmp_path / "book.yaml"
-    file.write_text(REDEEMABLE, encoding="utf-8")
-    done = _run("rules", "check", str(file))
-    assert done.returncode == 0, done.stderr
-    assert "book.yaml:10: the tier `gold` rests on score.points" in done.stderr
-    assert "is in order (1 warning): shop 1; tiers basic, gold" in done.stdout
-
-
 def test_examples_that_come_true_are_counted(runner: CliRunner) -> None:
     shown = runner.invoke(app, ["rules", "test", str(RETAIL)])
     assert shown.exit_code == 0
     assert "examples of" in shown.output
     assert "came true" in shown.output
-
-
-def test_an_example_that_does_not_come_true_is_said_with_its_line(tmp_path: Path) -> None:
-    file = tmp_path / "book.yaml"
-    text = RETAIL.read_text("utf-8").replace("expect: {tier: gold}}", "expect: {tier: silver}}")
-    file.write_text(text, encoding="utf-8")
-    done = _run("rules", "test", str(file))
-    assert done.returncode == 1
-    line = text.splitlines().index("      - {at: 2026-04-26, expect: {tier: silver}}")
-    assert f"book.yaml:{line + 1}: a serious complaint" in done.stderr
-    assert "tier is gold, not silver" in done.stderr
-    assert "2 of 5 examples" in done.stderr
-
-
-def test_a_rulebook_without_examples_cannot_be_tested(tmp_path: Path) -> None:
-    file = tmp_path / "book.yaml"
-    file.write_text(RETAIL.read_text("utf-8").partition("\nexamples:")[0] + "\n", encoding="utf-8")
-    done = _run("rules", "test", str(file))
-    assert done.returncode == 1
-    assert "has no examples" in done.stderr
 
 
 def test_what_differs_stands_side_by_side(runner: CliRunner, tmp_path: Path) -> None:
@@ -143,96 +87,6 @@ def test_what_differs_stands_side_by_side(runner: CliRunner, tmp_path: Path) -> 
     assert line.index("750 GBP") < line.index("800 GBP")
     same = runner.invoke(app, ["rules", "diff", str(RETAIL), str(RETAIL)])
     assert "nothing differs" in same.output
-
-
-def test_bad_lines_are_shown_and_nothing_is_sent(tmp_path: Path) -> None:
-    file = tmp_path / "events.jsonl"
-    file.write_text(json.dumps({"event": "purchase"}) + "\nnonsense\n", encoding="utf-8")
-    done = _run("publish", str(file), TIERSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1")
-    assert done.returncode == 1
-    assert "events.jsonl:1: " in done.stderr
-    assert "events.jsonl:2: the line is not JSON" in done.stderr
-    assert "2 of 2 lines are bad, and nothing was sent" in done.stderr
-
-
-def test_what_a_pipe_holds_is_refused_and_not_half_read() -> None:
-    for command in ("publish", "play"):
-        done = _run(command, "/dev/stdin", said="{}\n")
-        assert done.returncode == 1
-        assert "/dev/stdin is a pipe; publish and play read a file twice" in done.stderr
-
-
-def test_a_broker_that_is_away_is_named_with_what_to_do() -> None:
-    done = _run("topics", "check", TIERSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1")
-    assert done.returncode == 1
-    assert "127.0.0.1:1 does not answer" in done.stderr
-    assert "TIERSTREAM_KAFKA_BOOTSTRAP" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"TIERSTREAM_KAFKA_SECURITY_PROTOCOL": "SSL"},
-        {"TIERSTREAM_KAFKA_SASL_USERNAME": "shop"},
-    ],
-)
-def test_a_broker_may_be_away_because_it_speaks_another_protocol(given: dict[str, Any]) -> None:
-    done = _run("topics", "check", TIERSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1", **given)
-    spoken = given.get("TIERSTREAM_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
-    said = f"; TIERSTREAM_KAFKA_SECURITY_PROTOCOL={spoken} must be what it speaks there\n"
-    assert done.stderr.endswith(said)
-
-
-def test_a_rulebook_that_is_no_text_is_named_with_the_line(tmp_path: Path) -> None:
-    file = tmp_path / "book.yaml"
-    file.write_bytes("rulebook: shop\n# Käse\n".encode("latin1"))
-    done = _run("rules", "check", str(file))
-    assert done.returncode == 1
-    assert "book.yaml:2: is not UTF-8: " in done.stderr
-    assert "Save it as UTF-8" in done.stderr
-
-
-def test_a_misspelt_variable_is_named() -> None:
-    done = _run("topics", "check", TIERSTREAM_KAFKA_BOOTSTRP="127.0.0.1:1")
-    assert done.returncode == 1
-    assert "did you mean TIERSTREAM_KAFKA_BOOTSTRAP" in done.stderr
-
-
-def test_a_worker_with_bad_settings_is_not_worth_a_restart() -> None:
-    done = _run("worker", "customers", TIERSTREAM_PARTITIONS="0")
-    assert done.returncode == EXIT_HALT
-    assert "TIERSTREAM_PARTITIONS='0' is refused" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_letters_that_the_terminal_lacks_are_replaced(tmp_path: Path) -> None:
-    file = tmp_path / "book.yaml"
-    file.write_text(REDEEMABLE, encoding="utf-8")
-    done = _run("rules", "diff", str(file), str(file), PYTHONIOENCODING="latin1")
-    assert done.returncode == 0, done.stderr
-    assert "shop 1 ? shop 1" in done.stdout
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "arguments", [["rules", "facts"], ["rules", "coverage", "--json"], ["--help"]]
-)
-def test_a_full_disk_is_said_in_a_line(arguments: list[str]) -> None:
-    with Path("/dev/full").open("w") as full:
-        done = _run(*arguments, stdout=full)
-    assert done.returncode == 1
-    assert done.stderr == "error: cannot write: No space left on device; is the disk full?\n"
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("arguments", [["doctor"], ["rules", "facts"]])
-def test_a_closed_pipe_ends_a_command_without_a_word(arguments: list[str]) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w") as closed:
-        done = _run(*arguments, stdout=closed, TIERSTREAM_REDIS_URL="redis://127.0.0.1:1")
-    assert (done.returncode, done.stderr) == (1, "")
 
 
 @pytest.mark.parametrize(
@@ -299,22 +153,3 @@ def test_a_change_is_told_in_one_line() -> None:
     assert line.endswith("(purchase 536365)")
     left = msgspec.structs.replace(change, to=None, direction="none", reason="erased")
     assert "silver → gone " in told(left, calendar("UTC")).plain
-
-
-def _run(
-    *arguments: str,
-    said: str | None = None,
-    stdout: TextIO | int = subprocess.PIPE,
-    **environment: str,
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "streams", *arguments],
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **environment},
-        cwd=ROOT,
-        input=said,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )

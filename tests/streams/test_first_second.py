@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -21,3 +23,12 @@ def test_an_interrupt_while_modules_are_imported_shows_no_stack() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout + done.stderr) == (130, "")
+
+
+@pytest.mark.long
+def test_numpy_is_imported_after_its_threads_are_set() -> None:
+    program = "import sys, streams.cli; print('numpy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
