@@ -15,7 +15,7 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from rules import catalog
-from rules.compiler.compile import compile_book
+from rules.eras import compiled
 from rules.examples.rehearsal import Rehearsal, unreached
 from rules.language.document import load
 
@@ -118,7 +118,7 @@ def coverage() -> Coverage:
 
 def _play(name: str) -> _Played:
     text = catalog.text(name)
-    book = compile_book(text, name)
+    book = compiled(text)
     reached: dict[str, frozenset[str] | None] = {}
     for story in book.source.examples:
         rehearsal = Rehearsal(text)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from rules import catalog
-from rules.compiler.compile import compile_book
+from rules.eras import compiled
 from rules.examples.rehearsal import Rehearsal, unreached
 from rules.examples.stories import Story
 
 
 def _stories() -> Iterator[tuple[str, Story]]:
     for name in catalog.NAMES:
-        for story in compile_book(catalog.text(name), name).source.examples:
+        for story in compiled(catalog.text(name)).source.examples:
             yield name, story
 
 
@@ -27,7 +27,7 @@ def test_an_example_comes_true(name: str, story: Story) -> None:
 
 @pytest.mark.parametrize("name", catalog.NAMES)
 def test_examples_reach_everything_that_can_be_concluded(name: str) -> None:
-    book, reached = compile_book(catalog.text(name), name), set[str]()
+    book, reached = compiled(catalog.text(name)), set[str]()
     for story in book.source.examples:
         rehearsal = Rehearsal(catalog.text(name))
         rehearsal.play(story)
@@ -37,7 +37,7 @@ def test_examples_reach_everything_that_can_be_concluded(name: str) -> None:
 
 @pytest.mark.parametrize("name", catalog.NAMES)
 def test_every_name_has_an_english_and_a_chinese_label(name: str) -> None:
-    book = compile_book(catalog.text(name), name)
+    book = compiled(catalog.text(name))
     labels = [book.label, *(tier.label for tier in book.tiers)]
     for dimension in book.dimensions:
         labels += [dimension.label, *(category.label for category in dimension.categories)]

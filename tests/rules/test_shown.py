@@ -6,8 +6,8 @@ import pytest
 
 from rules import catalog
 from rules.book import Book
-from rules.compiler.compile import compile_book
-from rules.examples.coverage import Coverage, Showing, coverage, shown
+from rules.eras import compiled
+from rules.examples.coverage import Coverage, Showing, Shown, coverage, shown
 from tests.rules.domain_rows import DIMENSIONS, POLICIES
 
 
@@ -18,11 +18,15 @@ def covered() -> Coverage:
 
 @pytest.fixture(scope="module")
 def books() -> dict[str, Book]:
-    return {name: compile_book(catalog.text(name), name) for name in catalog.NAMES}
+    return {name: compiled(catalog.text(name)) for name in catalog.NAMES}
 
 
-def test_the_table_has_the_rows_of_the_articles() -> None:
-    rows = shown()
+@pytest.fixture(scope="module")
+def rows() -> Shown:
+    return shown()
+
+
+def test_the_table_has_the_rows_of_the_articles(rows: Shown) -> None:
     assert set(rows.dimensions) == set(DIMENSIONS)
     assert set(rows.policies) == set(POLICIES)
 
@@ -33,8 +37,10 @@ def test_a_row_is_shown(covered: Coverage, row: str) -> None:
 
 
 @pytest.mark.parametrize("row", DIMENSIONS)
-def test_a_row_has_the_classes_of_the_articles(books: dict[str, Book], row: str) -> None:
-    showings = shown().dimensions[row]
+def test_a_row_has_the_classes_of_the_articles(
+    books: dict[str, Book], rows: Shown, row: str
+) -> None:
+    showings = rows.dimensions[row]
     labels = {label for each in showings for label in _labels(books[each.book], each)}
     missing = [word for word in DIMENSIONS[row] if not any(word in label for label in labels)]
     assert missing == []
