@@ -6,8 +6,10 @@ import signal
 from hypothesis import HealthCheck, settings
 
 # No time limits: on a busy machine slowness says nothing about the law that is tested.
-settings.register_profile("tierstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tierstream")
+_PROFILE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fast", _PROFILE, max_examples=30)
+settings.register_profile("long", _PROFILE, max_examples=200)  # `dev.py test` asks for it
+settings.load_profile("fast")
 
 # As the command line does: `streams.settings.calculate_in_one_thread` says why.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

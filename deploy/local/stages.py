@@ -14,6 +14,8 @@ from deploy.local.paths import ROOT
 _PYTHON = sys.executable
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
 _PYTEST = (_PYTHON, "-m", "pytest", "-q")
+_LONG = ("-m", "(long or hypothesis) and not connected", "--hypothesis-profile", "long")
+"""Also each law of the fast tests, on more draws."""
 _STOP_S = 20.0
 _LOOK_S = 0.5
 """How soon a signal is noticed that comes just before we wait: a wait without end never ends by it,
@@ -53,7 +55,7 @@ CHECKS = (
 
 TESTS = (
     Stage("simulation", (_PYTHON, "-m", "tests.simulation", "--seeds", "2000"), 600),
-    Stage("long tests", (*_PYTEST, "-n", "auto", "-m", "long and not connected"), 600),
+    Stage("long tests", (*_PYTEST, "-n", "auto", *_LONG), 600),
     Stage("connected tests", (*_PYTEST, "-m", "connected"), 900),
     Stage("demo", (_PYTHON, "-m", "deploy.demo", "--events", "20000", "--json"), 300),
     Stage("bench", (_PYTHON, "-m", "tests.bench", "--quick", "--json"), 480),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from models import events
 from models.fold_cases import COMPLAINTS_MAX
@@ -28,7 +28,6 @@ from tests.models.lives import (
 )
 
 
-@settings(max_examples=300)
 @given(lives, lives)
 def test_two_lives_merged_are_one_life(
     one: list[events.CustomerEvent], other: list[events.CustomerEvent]

@@ -14,6 +14,7 @@ from models.events import Purchase, Refund
 from models.fold import fold
 from rules.book import Book, Given
 from rules.compiler.compile import compile_book
+from rules.eras import compiled
 from rules.explanation.view import View
 from tests.rules.strategies import NOW, TODAY, ZONE, customers, rulebooks
 from tests.rules.walked import written_equals_walked
@@ -58,7 +59,7 @@ tiers: {ladder: [{name: base}]}
 """
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(rulebooks(), customers(), BANDS)
 def test_compiled_equals_explained(text: str, state: CustomerState, band: int | None) -> None:
     _is_as_interpreted(text, state, band)
@@ -73,7 +74,7 @@ def test_compiled_equals_explained_at_length(
     _is_as_interpreted(text, state, band)
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(rulebooks(), customers(), BANDS)
 def test_until_due_nothing_changes_by_itself(
     text: str, state: CustomerState, band: int | None
@@ -91,13 +92,13 @@ def test_until_due_nothing_changes_by_itself_at_length(
 
 
 def _is_as_interpreted(text: str, state: CustomerState, band: int | None) -> None:
-    book = compile_book(text)
+    book = compiled(text)
     assert book.conclude(state, NOW, band, GIVEN)[:3] == _interpreted(book, state, band)
     written_equals_walked(View(book, state, NOW, band, GIVEN))
 
 
 def _stays_until_due(text: str, state: CustomerState, band: int | None) -> None:
-    book = compile_book(text)
+    book = compiled(text)
     concluded = book.conclude(state, NOW, band, GIVEN)
     state.concluded.categories = concluded[2]
     concluded = book.conclude(state, NOW, band, GIVEN)

@@ -84,7 +84,7 @@ def test_the_whole_rulebook_passes() -> None:
     assert compile_book(WHOLE).follow is not None
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.data())
 def test_a_damaged_rulebook_passes_or_is_refused(data: st.DataObject) -> None:
     _passes_or_is_refused(data)

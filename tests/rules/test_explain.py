@@ -11,6 +11,7 @@ from models.customer import CustomerState
 from models.fold import fold
 from rules.book import NOTHING_GIVEN, Book
 from rules.compiler.compile import compile_book
+from rules.eras import compiled
 from rules.explanation.evidence import arguments
 from rules.explanation.explain import evidence, explain, missing_for_next
 from rules.explanation.view import View
@@ -158,12 +159,25 @@ def test_what_is_unknown_keeps_her_own_tier_and_is_unknown_of_another() -> None:
         assert [each.held for each in explained] == held
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(rulebooks(), customers(), st.none() | st.integers(0, 2))
 def test_whatever_is_explained_is_what_was_concluded_and_fits_json(
     text: str, state: CustomerState, band: int | None
 ) -> None:
-    book = compile_book(text)
+    _is_as_concluded(text, state, band)
+
+
+@pytest.mark.long
+@settings(max_examples=200)
+@given(rulebooks(), customers(), st.none() | st.integers(0, 2))
+def test_whatever_is_explained_is_what_was_concluded_at_length(
+    text: str, state: CustomerState, band: int | None
+) -> None:
+    _is_as_concluded(text, state, band)
+
+
+def _is_as_concluded(text: str, state: CustomerState, band: int | None) -> None:
+    book = compiled(text)
     qualified, held, categories, _ = book.conclude(state, NOW, band, NOTHING_GIVEN)
     explanation = explain(book, state, NOW, band, NOTHING_GIVEN)
     assert [tier.qualifies for tier in explanation.tiers] == _bits(qualified, len(book.tiers))

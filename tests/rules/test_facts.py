@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.calendar import DAY_S
@@ -62,7 +62,6 @@ def feedback(days: int, name: str, score: int, metric: Any = "csat", **fields: A
     return Feedback(**head(days), feedback_id=name, metric=metric, score=score, **given)
 
 
-@settings(max_examples=200, deadline=None)
 @given(events(), WINDOWS)
 def test_money_and_orders_are_sums_over_the_events(
     happened: list[CustomerEvent], days: int | None

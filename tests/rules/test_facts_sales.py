@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.calendar import DAY_S
@@ -32,7 +32,6 @@ def line(category: str | None, amount: int, **fields: Any) -> Line:
     return Line(line_id="l", net_amount_minor=amount, category=category, **fields)
 
 
-@settings(max_examples=100, deadline=None)
 @given(events(), WINDOWS, st.sampled_from(CHANNELS))
 def test_a_channel_is_what_its_purchases_and_refunds_say(
     happened: list[CustomerEvent], days: int | None, channel: Channel
@@ -58,7 +57,6 @@ def test_a_channel_is_what_its_purchases_and_refunds_say(
     assert read("share", facts, channel=channel, days=days) == expected
 
 
-@settings(max_examples=100, deadline=None)
 @given(events(), WINDOWS, st.sampled_from(("food", "toys")))
 def test_a_category_is_what_its_lines_say(
     happened: list[CustomerEvent], days: int | None, category: str

@@ -52,7 +52,7 @@ _TOLD_ONLY = {"label", "was", "include", "examples"}  # they change no conclusio
 _RESULTS = {"tier", "tier.matched", "churn.band", "lifecycle", "rfm.segment", "group.some"}
 
 
-@settings(max_examples=8, suppress_health_check=_SLOW)
+@settings(max_examples=4, suppress_health_check=_SLOW)
 @given(pairs())
 def test_the_laws_hold(pair: Pair) -> None:
     _hold(pair)

@@ -143,9 +143,20 @@ def test_a_score_lists_the_points_that_are_open() -> None:
     assert (lack["have"], lack["need"], lack["parts"]) == (20, 40, need["parts"])
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, suppress_health_check=list(HealthCheck))
 @given(pairs())
 def test_something_is_missing_exactly_where_the_tier_is(pair: Pair) -> None:
+    _is_missing_where_the_tier_is(pair)
+
+
+@pytest.mark.long
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@given(pairs())
+def test_something_is_missing_exactly_where_the_tier_is_at_length(pair: Pair) -> None:
+    _is_missing_where_the_tier_is(pair)
+
+
+def _is_missing_where_the_tier_is(pair: Pair) -> None:
     state = pair.customer()
     qualified = pair.book.conclude(state, NOW, pair.band, pair.given)[0]
     view = View(pair.book, state, NOW, pair.band, pair.given, 0)

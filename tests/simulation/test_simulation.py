@@ -11,7 +11,7 @@ from tests.simulation.fates import FATES
 from tests.simulation.run import Verdict, play, run
 from tests.simulation.world import World
 
-FAST_SEEDS = 80
+FAST_SEEDS = 30
 LONG_SEEDS = 1_000
 # What has to have happened in 2,000 runs, or they show less than they seem to.
 BRANCHES = {
