@@ -72,10 +72,11 @@ class Rig:
     def __init__(self, *, failures: int = 0) -> None:
         self.log = MemoryLog(lambda: NOW)
         self.watching = Watching()
+        self.sources = Sources()
         self.ingress = Ingress(
             sources_of(CATALOGUE),
             FailingProducer(self.log, failures),
-            Sources(),
+            self.sources,
             IngressSettings(log_topic=LOG, partitions=PARTITIONS, group="ingress"),
             ManualClock(NOW),
             self.watching,
@@ -142,6 +143,7 @@ async def test_one_source_partition_arrives_in_order_however_it_is_cut(
         marks = [int(headers(r)["mark"].rpartition(b":")[2]) for r in await rig.held(LOG, number)]
         assert marks == sorted(marks)
     assert len(await rig.logged()) == len(customers)
+    assert rig.sources.asked == bool(customers)  # not again at every batch
 
 
 async def test_a_trace_goes_along_and_other_headers_stay_behind() -> None:
@@ -204,6 +206,15 @@ async def test_it_halts_rather_than_divert_a_stream_that_is_mostly_bad() -> None
     with pytest.raises(Halt, match=r"200 of the last 350 records of customer\.purchase\.v1"):
         await rig.ingress.handle(PURCHASES, 0, bad)
     assert await rig.held(f"{PURCHASES}.dlq") == []
+
+
+async def test_a_stream_that_turns_bad_halts_it_however_much_was_good_before() -> None:
+    rig = Rig()
+    await rig.ingress.handle(PURCHASES, 0, records([purchase(i) for i in range(600)]))
+    await rig.ingress.handle(PURCHASES, 0, records([b"x"] * 500, start=600))
+    assert len(await rig.held(f"{PURCHASES}.dlq")) == 500
+    with pytest.raises(Halt, match=r"501 of the last 1000 records"):
+        await rig.ingress.handle(PURCHASES, 0, records([b"x"], start=1_100))
 
 
 async def test_a_few_bad_records_at_the_start_do_not_halt_it() -> None:
