@@ -75,6 +75,7 @@ class Place:
         self.store = MemoryStore()
         self.told = Told()
         self.member = Member()
+        self.clock = ManualClock(NOW)
         self.names = (f"name-{i}" for i in count())
 
     def partition(self, partitions: int = 1, app: str = "test") -> Partition:
@@ -83,7 +84,7 @@ class Place:
             self.log,
             self.store,
             PartitionSettings(app=app, partitions=partitions),
-            clock=ManualClock(NOW),
+            clock=self.clock,
             membership=self.member,
             observer=self.told,
             draw=lambda: next(self.names),

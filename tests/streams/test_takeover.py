@@ -48,6 +48,7 @@ async def test_a_successor_goes_on_where_the_predecessor_stood() -> None:
     await place.feed(first)
     second = await place.taken()
     assert second.position == await place.position() == first.position
+    assert place.told.restored[-1] == (0, False)  # the store has it all
     with pytest.raises(Doubt):
         await first.process([], second.next or 0, (second.next or 0) + 1)
     assert first.next is None
@@ -113,6 +114,17 @@ async def test_a_store_that_lost_everything_is_restored() -> None:
     await place.taken()
     again = place.store.snapshot(0)
     assert (again.fields, again.dues) == (whole.fields, whole.dues)
+
+
+@pytest.mark.parametrize("late_s", [0, 1])
+async def test_a_store_that_may_have_missed_what_was_deleted_is_wiped(late_s: int) -> None:
+    place = Place()
+    partition = await place.taken()
+    place.append(purchase(1))
+    await place.feed(partition)
+    place.clock.advance(7 * 86_400 // 2 + late_s)
+    await place.taken()
+    assert place.told.restored[-1] == ((4, True) if late_s else (0, False))
 
 
 async def test_a_store_that_goes_back_to_before_it_was_wiped_is_not_believed() -> None:
