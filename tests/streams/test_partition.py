@@ -27,8 +27,22 @@ DEAD = f"{LOG}.dlq"
 
 
 async def test_what_is_not_taken_over_processes_nothing() -> None:
+    partition = Place().partition()
     with pytest.raises(Doubt, match="not taken over"):
-        await Place().partition().process([], 0, 1)
+        await partition.process([], 0, 1)
+    assert (partition.next, partition.now, partition.settled) == (None, None, False)
+
+
+async def test_who_has_nothing_to_do_writes_nothing() -> None:
+    place = Place()
+    partition = await place.taken()
+    place.append(purchase(1), Entry(None, encode(Tick(t=NOW))))
+    await place.feed(partition)
+    while not partition.settled:
+        await partition.work_ahead()
+    before = await place.records(STATE)
+    assert not await partition.work_ahead()
+    assert await place.records(STATE) == before
 
 
 async def test_an_idle_owner_looks_until_readers_see_what_it_committed(
