@@ -46,6 +46,17 @@ def test_a_turn_of_before_the_new_rulebook_still_counts() -> None:
     assert visits(customer) == ["2024-10-04", "2025-01-02"]
 
 
+def test_a_turn_that_falls_on_a_new_rulebook_is_lost_and_the_next_one_comes() -> None:
+    customer = Driver(book() + _VISITED, first_tick=at(-1))
+    customer.take(customer.purchase(at(0)))
+    customer.pass_to(at(50))
+    customer.activate(activation(1, book(2) + _VISITED.replace("90d", "30d")))
+    customer.pass_to(at(60))
+    customer.take(customer.purchase(at(60)))
+    customer.pass_to(at(100))
+    assert visits(customer) == ["2024-10-04", "2024-12-23"]  # at first, and 30 days after the 50th
+
+
 def test_what_a_merge_would_ask_for_comes_one_turn_later() -> None:
     other = Driver(book(), first_tick=at(-1))
     other.take(other.purchase(at(0)))
