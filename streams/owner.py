@@ -60,8 +60,8 @@ class Handled(Protocol):
         """Process fetched records. Raises Doubt or Halt."""
         ...
 
-    async def work_ahead(self) -> bool:
-        """Do some of what is due; tell whether there may be more. Raises Doubt or Halt."""
+    async def work_ahead(self) -> None:
+        """Do some of what is due. Raises Doubt or Halt."""
         ...
 
     async def drop(self) -> None:

@@ -177,20 +177,18 @@ class Partition:
             taken = await self._batch(held, chunk, rest[0].offset if rest else after)
             waiting = waiting[taken:]
 
-    async def work_ahead(self) -> bool:
-        """Do one batch of what is due by itself; tell whether there may be more."""
+    async def work_ahead(self) -> None:
+        """Do one batch of what is due by itself; where nothing is, step 12."""
         held = self._holding()
         position = held.ledger.position
-        is_due = position.now is not None and not position.settled
-        if is_due:
+        if position.now is not None and not position.settled:
             await self._batch(held, [], position.next)
-        else:
-            try:
-                await self._see_to_readers(held)
-            except BaseException as error:
-                await self._give_up(error)
-                raise
-        return is_due and not self.settled
+            return
+        try:
+            await self._see_to_readers(held)
+        except BaseException as error:
+            await self._give_up(error)
+            raise
 
     async def _see_to_readers(self, held: Held) -> None:
         """Step 12: make what was committed visible where it is not, until it is.

@@ -66,9 +66,8 @@ class FakePartition:
         self.processed.append((len(records), before, after))
         self.next = after
 
-    async def work_ahead(self) -> bool:
+    async def work_ahead(self) -> None:
         self.looked_ahead += 1
-        return False
 
     async def drop(self) -> None:
         self.dropped = True
