@@ -8,7 +8,7 @@ from unittest.mock import AsyncMock, call
 import pytest
 
 from models.errors import BadRulebook, Reason
-from models.events import Tick, encode
+from models.events import CustomersMerged, Tick, encode
 from rules import eras
 from rules.book import Book
 from streams import batch
@@ -17,6 +17,7 @@ from streams.log import memory
 from streams.log.memory import MemoryWriter
 from streams.log.port import Append, Entry
 from streams.log.port import Place as LogPlace
+from streams.protocol import LOG_ENDS, Pace
 from streams.store.memory import MemoryStore
 from streams.store.port import Step, View
 from streams.topics import LOG, STATE, TIER_CHANGED
@@ -41,7 +42,7 @@ async def test_who_has_nothing_to_do_writes_nothing() -> None:
     while not partition.settled:
         await partition.work_ahead()
     before = await place.records(STATE)
-    assert not await partition.work_ahead()
+    await partition.work_ahead()
     assert await place.records(STATE) == before
 
 
@@ -63,8 +64,9 @@ async def test_an_idle_owner_looks_until_readers_see_what_it_committed(
     assert place.told.doubts == []
 
 
+@pytest.mark.parametrize("idle", [False, True])
 async def test_readers_have_to_see_what_was_committed_before_more_is_sent(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, *, idle: bool
 ) -> None:
     place = Place()
     partition = await place.taken()
@@ -74,9 +76,32 @@ async def test_readers_have_to_see_what_was_committed_before_more_is_sent(
     before = await place.records(STATE)
     monkeypatch.setattr(place.log, "is_open", AsyncMock(side_effect=Unavailable("no answer")))
     with pytest.raises(Unavailable, match="no answer"):
-        await partition.process(await place.records(), 0, 2)
+        await (partition.work_ahead() if idle else partition.process(await place.records(), 0, 2))
     assert (await place.records(STATE), partition.next) == (before, None)
     assert place.told.doubts == ["Unavailable"]
+
+
+async def test_what_others_have_open_where_a_record_was_sent_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place, ended, asked = Place(), AsyncMock(), list[Sequence[LogPlace]]()
+    partition = await place.taken()
+    merged = CustomersMerged(
+        event_id="m", source="crm", occurred_at=NOW, absorbed="anna", survivor="bert", by="kim"
+    )
+    place.append(purchase(1), Entry(b"anna", encode(merged)))
+    await place.feed(partition)
+
+    async def is_open(places: Sequence[LogPlace]) -> bool:
+        asked.append(places)
+        assert len(asked) < 10
+        return LogPlace(LOG, 0) in places
+
+    monkeypatch.setattr(place.log, "is_open", is_open)
+    monkeypatch.setattr(MemoryWriter, "end_open", ended)
+    await partition.work_ahead()
+    assert ended.await_count == LOG_ENDS
+    assert LogPlace(STATE, 0) in asked[-1]  # of what is only ours, it is known
 
 
 async def test_who_came_before_the_first_tick_is_concluded_with_it() -> None:
@@ -92,6 +117,21 @@ async def test_who_came_before_the_first_tick_is_concluded_with_it() -> None:
     while not partition.settled:
         await partition.work_ahead()
     assert [each.key for each in await place.records(TIER_CHANGED)] == [b"anna"]
+
+
+@pytest.mark.parametrize(("records", "looked_at"), [(1, 15), (100, 20)])
+async def test_beside_records_a_share_of_the_timers_is_looked_at(
+    records: int, looked_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a trickle of records, more than a share."""
+    place, due = Place(), AsyncMock(return_value=[])
+    partition = await place.taken()
+    place.append(Entry(None, encode(Tick(t=NOW))))
+    await place.feed(partition)
+    monkeypatch.setattr(place.store, "due", due)
+    place.append(*(purchase(number) for number in range(records)))
+    await place.feed(partition)
+    assert due.await_args_list == [call(0, partition.now, looked_at)]
 
 
 async def test_a_gap_is_doubt() -> None:
@@ -188,6 +228,16 @@ async def test_what_takes_too_long_is_tried_again_with_less(
     assert partition._pace.share > 0.25
 
 
+def test_what_is_fast_enough_is_done_as_much_as_usual_and_no_more() -> None:
+    pace = Pace()
+    pace.slower()
+    shares = [pace.of(1_000)]
+    for _ in range(5):
+        pace.faster()
+        shares.append(pace.of(1_000))
+    assert shares == [500, 625, 781, 976, 1_000, 1_000]
+
+
 async def test_a_store_that_is_rebuilt_too_slowly_is_given_less_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -227,6 +277,16 @@ async def test_a_rulebook_that_only_an_older_version_took_halts(
 
     monkeypatch.setattr(eras, "compiled", refused)
     with pytest.raises(Halt, match=r"accepted by another version.*no fact any more.*Go back to"):
+        await place.partition().take_over()
+
+
+async def test_a_log_of_a_newer_version_halts(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place()
+    partition = await place.taken()
+    place.append(Entry(None, encode(activation(0, book()))))
+    await place.feed(partition)
+    monkeypatch.setattr(eras, "ENGINE", eras.ENGINE - 1)
+    with pytest.raises(Halt, match="use the newer version"):
         await place.partition().take_over()
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from unittest.mock import AsyncMock
+
 import pytest
 
 from models.customer import unpack
 from streams.errors import Doubt, Halt
 from streams.ledger import Origin
-from streams.log.memory import MemoryLog
+from streams.log.memory import MemoryLog, MemoryWriter
+from streams.log.port import Place as LogPlace
+from streams.marks import MARK_HEADER
+from streams.protocol import LOG_ENDS, Ended
 from streams.store import keys
 from streams.store.memory import Snapshot
 from streams.store.port import Meta
@@ -102,6 +109,63 @@ async def test_a_store_that_lost_a_field_is_wiped_and_restored() -> None:
     await place.feed(partition)
     assert place.told.restored[-1] == (len(await place.records(STATE)) - 2, True)
     assert place.store.snapshot(0).fields.keys() == whole.keys()
+
+
+async def test_a_store_with_something_else_in_the_place_of_a_mark_is_wiped() -> None:
+    """Also where something else comes between: what was seen of it is not forgotten."""
+    place = Place()
+    partition = await place.taken()
+    place.append(purchase(1)._replace(headers=((MARK_HEADER, b"shop#id/0:7"),)))
+    await place.feed(partition)
+    whole = place.store.snapshot(0)
+    fields = dict(whole.fields)
+    fields[b"strange"] = fields.pop(keys.source_field(b"shop#id/0"))
+    place.store.restore(0, replace(whole, fields=fields))
+    successor = place.partition()
+    with pytest.raises(Doubt, match="lost a source mark"):
+        await successor.take_over()
+    place.member.says = False
+    with pytest.raises(Doubt, match="does not confirm"):
+        await successor.take_over()
+    place.member.says = True
+    await successor.take_over()
+    assert successor.marks == {b"shop#id/0": 7}
+    assert place.store.snapshot(0).fields == whole.fields
+
+
+async def test_what_others_have_open_in_the_log_is_ended_so_often_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every other doubt begins the count anew, and so does a success."""
+    place = Place()
+    await place.taken()
+
+    async def is_open(places: Sequence[LogPlace]) -> bool:
+        return LogPlace(LOG, 0) in places
+
+    monkeypatch.setattr(place.log, "is_open", is_open)
+    partition = place.partition()
+    for _ in range(2):
+        place.member.says = False
+        with pytest.raises(Doubt, match="does not confirm"):
+            await partition.take_over()
+        place.member.says = True
+        for _ in range(LOG_ENDS):
+            with pytest.raises(Ended):
+                await partition.take_over()
+        await partition.take_over()
+        assert partition.next == 0
+
+
+async def test_who_cannot_go_on_closes_the_writer_that_it_began_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place, closed = Place(), AsyncMock()
+    await place.taken()
+    monkeypatch.setattr(MemoryWriter, "close", closed)
+    with pytest.raises(Halt):
+        await place.partition(partitions=2).take_over()
+    assert closed.await_count == 1
 
 
 async def test_a_store_that_lost_everything_is_restored() -> None:
