@@ -53,7 +53,7 @@ def letter(of: int) -> Record:
     return Record(0, 0, None, b"nonsense", (("dlq.offset", b"%d" % of),))
 
 
-OPEN = {CHANGELOG: [Record(END, 0, keys.POSITION, msgspec.json.encode(START))]}
+OPEN = {CHANGELOG: [Record(END, 0, keys.customer_field(b"anna"), pack(CustomerState()))]}
 
 
 async def ended(places: Places) -> AsyncMock:
@@ -95,6 +95,7 @@ async def test_beside_a_changelog_that_is_not_open_its_states_tell(
     ("readable", "opened", "committed"),
     [
         ({}, {}, False),
+        ({}, {CHANGELOG: [Record(END, 0, keys.POSITION, msgspec.json.encode(START))]}, False),
         ({OUTPUTS: [output(REVISION, 5)]}, {}, False),
         ({OUTPUTS: [output(REVISION + 1, 5)]}, {}, True),
         ({OUTPUTS: [output(REVISION + 1, 5), output(REVISION, 6)]}, {}, True),
