@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rules import catalog
-from tests.streams.test_ingress import CONTROL, Rig, control, headers, records
+from tests.streams.test_ingress import CONTROL, PARTITIONS, Rig, control, headers, records
 
 
 async def test_a_rulebook_that_depends_on_the_worker_is_refused() -> None:
@@ -22,6 +22,14 @@ async def test_a_rulebook_that_depends_on_the_worker_is_refused() -> None:
     assert await rig.logged() == []
     (letter,) = await rig.held(f"{CONTROL}.dlq")
     assert b"which writes them out" in headers(letter)["dlq.message"]
+
+
+async def test_a_rulebook_that_stands_alone_reaches_every_partition() -> None:
+    rig = Rig()
+    book = control("rulebook.activated", name="retail", version=1, text=catalog.text("retail"))
+    await rig.ingress.handle(CONTROL, 0, records([book]))
+    assert len(await rig.logged()) == PARTITIONS
+    assert await rig.held(f"{CONTROL}.dlq") == []
 
 
 async def test_a_rulebook_whose_zone_is_a_folder_of_zones_is_refused() -> None:
