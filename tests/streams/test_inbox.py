@@ -11,13 +11,15 @@ LONG_S = 60.0
 
 
 async def test_a_small_batch_waits_for_others_until_they_are_enough() -> None:
-    inbox, first, second = Inbox(2, LONG_S), Batch(0, 1), Batch(1, 1)
-    await inbox.put(first)
-    gathering = asyncio.create_task(inbox.gather(LONG_S))
-    await asyncio.sleep(0.01)
-    assert not gathering.done()
-    await inbox.put(second)
-    assert await asyncio.wait_for(gathering, 1) == [first, second]
+    inbox = Inbox(2, LONG_S)
+    for offset in (0, 2):
+        first, second = Batch(offset, 1), Batch(offset + 1, 1)
+        await inbox.put(first)
+        gathering = asyncio.create_task(inbox.gather(LONG_S))
+        await asyncio.sleep(0.01)
+        assert not gathering.done()
+        await inbox.put(second)
+        assert await asyncio.wait_for(gathering, 1) == [first, second]
 
 
 async def test_a_batch_above_the_bound_is_handed_out_alone() -> None:
