@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, call
 
 import pytest
 
 from models.customer import unpack
+from models.events import Tick, encode
 from streams.errors import Doubt, Halt
 from streams.ledger import Origin
 from streams.log.memory import MemoryLog, MemoryWriter
+from streams.log.port import Entry, Record
 from streams.log.port import Place as LogPlace
 from streams.marks import MARK_HEADER
 from streams.protocol import LOG_ENDS, Ended
@@ -19,6 +21,7 @@ from streams.store import keys
 from streams.store.memory import Snapshot
 from streams.store.port import Meta
 from streams.topics import LOG, STATE
+from tests.rules.driving import activation, book
 from tests.streams.place import NOW, Place, purchase
 
 
@@ -85,6 +88,31 @@ async def test_records_that_vanished_unread_stop_the_partition() -> None:
     place.log.trim(LOG, 0, 1)
     with pytest.raises(Halt, match=r"the next record to take is 0, but .* holds 1 to 2.*restore"):
         await place.taken()
+
+
+async def test_a_log_that_was_made_anew_stops_the_partition(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = Place()
+    await place.taken()
+    monkeypatch.setattr(place.log, "identity", AsyncMock(return_value="another"))
+    with pytest.raises(Halt, match=r"was made anew: this changelog was begun with another topic"):
+        await place.taken()
+
+
+@pytest.mark.parametrize("offset", [0, 4])
+async def test_what_stands_open_where_a_changelog_begins_is_ended_before_it_is_begun(
+    offset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Further on is what somebody else may be about: it is for who sees the end."""
+    place, ended = Place(), AsyncMock()
+    opened = [Record(offset, NOW, keys.ORIGIN, b"drawn.log")]
+    monkeypatch.setattr(place.log, "standing_open", AsyncMock(return_value=opened))
+    monkeypatch.setattr(MemoryWriter, "end_open", ended)
+    with pytest.raises(Ended):
+        await place.partition().take_over()
+    assert ended.await_args_list == ([] if offset else [call(committed=False)])
+    assert await place.records(STATE) == []
 
 
 async def test_a_changelog_without_its_beginning_stops_the_partition() -> None:
@@ -171,9 +199,11 @@ async def test_who_cannot_go_on_closes_the_writer_that_it_began_with(
 async def test_a_store_that_lost_everything_is_restored() -> None:
     place = Place()
     partition = await place.taken()
-    place.append(purchase(1))
+    begun = Entry(None, encode(activation(0, book()))), Entry(None, encode(Tick(t=NOW)))
+    place.append(*begun, purchase(1))
     await place.feed(partition)
     whole = place.store.snapshot(0)
+    assert list(whole.dues) == [b"anna"]
     place.store.lose(0)
     await place.taken()
     again = place.store.snapshot(0)
