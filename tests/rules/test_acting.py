@@ -57,6 +57,20 @@ def test_a_turn_that_falls_on_a_new_rulebook_is_lost_and_the_next_one_comes() ->
     assert visits(customer) == ["2024-10-04", "2024-12-23"]  # at first, and 30 days after the 50th
 
 
+def test_who_loses_a_turn_to_a_new_rulebook_still_hears_that_the_one_before_is_off() -> None:
+    visit = "{every: 40d, while: orders(days=45) > 0, valid_for: 60d}"
+    customer = Driver(book() + f"\nactions: {{visit: {visit}}}", first_tick=at(-1))
+    customer.take(customer.purchase(at(0)))
+    customer.pass_to(at(20))
+    often = visit.replace("40d", "10d")
+    customer.activate(activation(1, book(2) + f"\nactions: {{visit: {often}}}"))
+    customer.pass_to(at(46))
+    said = [d for d in customer.said if isinstance(d, ActionRequested)]
+    asked = [d.id for d in said if d.kind == "do"]
+    assert len(asked) == 3  # at first, and on the 30th and the 40th day
+    assert [d.cancels for d in said if d.kind == "cancel"] == asked
+
+
 def test_what_a_merge_would_ask_for_comes_one_turn_later() -> None:
     other = Driver(book(), first_tick=at(-1))
     other.take(other.purchase(at(0)))

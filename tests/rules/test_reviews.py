@@ -146,6 +146,17 @@ def test_a_rulebook_with_other_reviews_reviews_whom_it_finds(before: str) -> Non
     assert customer.known.due - at(900) <= 366 * DAY_S
 
 
+def test_the_reviews_of_a_new_rulebook_are_not_caught_up() -> None:
+    customer = Driver(by_orders("continuous"), first_tick=at(0))
+    for day in (350, 351):
+        customer.pass_to(at(day))
+        customer.take(customer.purchase(at(day)))
+    customer.pass_to(at(600))
+    customer.activate(activation(5, by_orders("yearly").replace("365", "90")))
+    customer.pass_to(at(900))
+    assert told(customer)[2:] == [("2027-01-01T00:00:00Z", "review", "gold", "basic")]
+
+
 def test_the_next_review_is_warned_of_when_one_is_over() -> None:
     # A warning of 40 days before a review that comes every month begins with the one before.
     customer = lived(WARNED_EARLY, [18.0], 130, looks=False)
