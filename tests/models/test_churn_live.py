@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.calendar import DAY_S, calendar
@@ -35,6 +35,7 @@ def facts_of(bought: list[int], pruned: int = 0) -> Facts:
 
 
 @settings(max_examples=80)
+@example([DAY], 0)
 @given(days, st.integers(0, 3))
 def test_an_outcome_is_that_of_the_weekly_measurement(bought: list[int], pruned: int) -> None:
     facts = facts_of(bought, min(pruned, len(bought) - 1))
