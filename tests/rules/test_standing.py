@@ -208,13 +208,24 @@ def test_in_a_hold_no_override_demotes() -> None:
 
 def test_only_the_override_that_is_in_force_can_be_cleared() -> None:
     anna = lived(LADDER, (1, 2_000), until=2)
-    anna.take(override(2, "gold", None))
     head: dict[str, Any] = {"source": "desk", "occurred_at": at(3)}
+    nothing = OverrideCleared(**head, event_id="c0", override_id="o")
+    assert "no override 'o' is in force" in anna.refused(nothing).message
+    anna.take(override(2, "gold", None))
     anna.refused(OverrideCleared(**head, event_id="c1", override_id="another"))
     anna.take(OverrideCleared(**head, event_id="c2", override_id="o"))
     anna.refused(OverrideCleared(**head, event_id="c3", override_id="o"))
     assert [to for _, to, *_ in story(anna)][:2] == ["silver", "gold"]
     assert story(anna)[2] == (day(3), "silver", "override_ended")
+
+
+def test_what_cannot_be_decided_is_refused_and_why() -> None:
+    anna = lived(LADDER, (1, 2_000), until=2)
+    assert "no tier 'platinum'; it has basic" in anna.refused(override(2, "platinum", None)).message
+    before = Driver(first_tick=at(0))  # any rulebook
+    before.take(before.purchase(at(0)))
+    for early in (override(1, "gold", None), decided(HoldSet, 1, until=at(9))):
+        assert "no rulebook is in force yet" in before.refused(early).message
 
 
 def test_a_warning_about_a_review_that_moved_is_cleared() -> None:
