@@ -6,7 +6,7 @@ import pytest
 
 from models.calendar import rfc3339
 from models.decisions import ActionRequested
-from models.events import CustomerErased, CustomersMerged
+from models.events import CustomerErased, CustomersMerged, HoldSet
 from tests.rules.driving import WHO, Driver, activation, at, book
 
 _VISITED = """
@@ -69,6 +69,16 @@ def test_who_loses_a_turn_to_a_new_rulebook_still_hears_that_the_one_before_is_o
     asked = [d.id for d in said if d.kind == "do"]
     assert len(asked) == 3  # at first, and on the 30th and the 40th day
     assert [d.cancels for d in said if d.kind == "cancel"] == asked
+
+
+def test_in_a_hold_nothing_is_asked_for() -> None:
+    customer = Driver(book() + _VISITED, first_tick=at(-1))
+    hold = HoldSet(event_id="h", source="x", occurred_at=at(0), until=at(5), reason="r", by="kim")
+    customer.take(hold)
+    customer.take(customer.purchase(at(1)))
+    assert visits(customer) == []
+    customer.pass_to(at(6))
+    assert visits(customer) == ["2024-10-09"]  # when the hold ends
 
 
 def test_what_a_merge_would_ask_for_comes_one_turn_later() -> None:
