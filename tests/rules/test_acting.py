@@ -71,6 +71,15 @@ def test_who_loses_a_turn_to_a_new_rulebook_still_hears_that_the_one_before_is_o
     assert [d.cancels for d in said if d.kind == "cancel"] == asked
 
 
+def test_a_policy_stops_on_the_day_on_which_its_reason_ends() -> None:
+    rules = "\npolicies: {care: {while: orders(days=17) > 0}}\n"  # nothing else counts 17 days
+    customer = Driver(book() + rules, first_tick=at(-1))
+    customer.take(customer.purchase(at(0)))
+    customer.pass_to(at(100))
+    said = [(d.kind, d.occurred_at) for d in customer.said if isinstance(d, ActionRequested)]
+    assert said == [("start", rfc3339(at(0))), ("stop", rfc3339(at(17)))]
+
+
 def test_in_a_hold_nothing_is_asked_for() -> None:
     customer = Driver(book() + _VISITED, first_tick=at(-1))
     hold = HoldSet(event_id="h", source="x", occurred_at=at(0), until=at(5), reason="r", by="kim")
