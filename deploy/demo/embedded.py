@@ -181,7 +181,9 @@ async def _conclude(log: MemoryLog, partition: Partition) -> None:
                 await partition.process(records, before, after)
                 before = after
                 await asyncio.sleep(0)
-        elif not await partition.work_ahead():
+            continue
+        await partition.work_ahead()
+        if partition.settled or partition.now is None:
             await log.wait(topic, number, before)
         else:
             await asyncio.sleep(0)
