@@ -109,10 +109,14 @@ class Process:
 
     @property
     def memory_bytes(self) -> int:
-        """The memory that it has in use now (its resident set)."""
+        """The memory that it has in use now.
+
+        On Linux without pages of files: the system drops those and reads them again as it likes.
+        """
         pages = Path("/proc", str(self.pid), "statm")
         if pages.exists():
-            return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            _, resident, of_files, *_ = map(int, pages.read_text().split())
+            return (resident - of_files) * os.sysconf("SC_PAGE_SIZE")
         asked = ["/bin/ps", "-o", "rss=", "-p", str(self.pid)]
         said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
         return int(said) * 1024

@@ -80,7 +80,7 @@ class Worker:
 
     @property
     def memory_bytes(self) -> int:
-        """The memory that it has in use now (its resident set)."""
+        """The memory that it has in use now."""
         return self._running().memory_bytes
 
     @property
