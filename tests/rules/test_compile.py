@@ -59,6 +59,19 @@ tiers: {ladder: [{name: base}]}
 """
 
 
+ONLINE = """
+rulebook: online
+version: 1
+zone: Europe/London
+currency: GBP
+parameters: {much: {value: 100, unit: GBP, why: enough for a test}}
+tiers:
+  ladder:
+    - {name: base}
+    - {name: good, qualify: "spend(days=30, channel='online') >= much"}
+"""
+
+
 @settings(max_examples=10)
 @given(rulebooks(), customers(), BANDS)
 def test_compiled_equals_explained(text: str, state: CustomerState, band: int | None) -> None:
@@ -144,6 +157,30 @@ def test_a_refund_that_leaves_the_window_first_raises_the_spend() -> None:
     assert book.conclude(state, NOW, None, GIVEN)[0] & 0b010 == 0
     assert book.conclude(state, NOW, None, GIVEN)[3] == ZONE.start(TODAY + 5)
     assert book.conclude(state, ZONE.start(TODAY + 5), None, GIVEN)[0] & 0b010
+
+
+def test_a_channel_is_looked_at_when_its_own_purchases_leave_the_window() -> None:
+    book = compile_book(ONLINE)
+    state = CustomerState()
+    online = Purchase(
+        event_id="p", source="t", occurred_at=NOW - 20 * DAY_S, order_id="p",
+        net_amount_minor=10_000, currency="GBP", channel="online",
+    )  # fmt: skip
+    other = replace(
+        online,
+        event_id="q",
+        occurred_at=NOW - 5 * DAY_S,
+        net_amount_minor=50_000,
+        channel="offline",
+    )
+    refund = Refund(
+        event_id="r", source="t", occurred_at=NOW, refund_id="r", amount_minor=1_000,
+        currency="GBP", kind="return", channel="offline",
+    )  # fmt: skip
+    for event in (online, other, refund):
+        fold(state.facts, event, ZONE, TODAY, 30)
+    assert book.conclude(state, NOW, None, GIVEN)[0] & 0b010
+    assert book.conclude(state, NOW, None, GIVEN)[3] == ZONE.start(TODAY + 10)
 
 
 def test_refunds_of_purchases_from_before_the_log_leave_nothing_and_no_less() -> None:
