@@ -1,9 +1,10 @@
-"""What writers and readers of the log share: connections, and what aiokafka's errors mean."""
+"""What writers and readers of the log share: connections, sending, what aiokafka's errors mean."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from copy import copy
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import (
@@ -14,6 +15,7 @@ from aiokafka.errors import (
     ProducerFenced,
     RecordListTooLargeError,
 )
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.errors import Fenced, Rejected, StreamError, Unavailable
 
@@ -57,6 +59,29 @@ class Connections:
         for client in tuple(self._open):
             self.drop(client)
         await asyncio.gather(*self._closing)
+
+
+async def send(
+    producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int
+) -> asyncio.Future[Any]:
+    """Put a batch under way; whoever waits for the future learns what became of it.
+
+    Raises:
+        KafkaError: what the producer has ended with, or that it was given up.
+    """
+    future: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+    future.add_done_callback(retrieve)
+    # The batch had to wait until the one before it was taken, and aiokafka does not look again what
+    # became of the producer by then: it may lie in a queue that nobody empties any more.
+    if (error := producer._message_accumulator._exception) is not None:  # noqa: SLF001
+        raise copy(error)
+    return future
+
+
+def retrieve(sent: asyncio.Future[Any]) -> None:
+    """Look at the outcome of a send that nobody may wait for any more, lest asyncio complain."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 def meaning(doing: str, error: BaseException) -> StreamError:

@@ -29,7 +29,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.errors import Fenced, StreamError, Unavailable
-from streams.log.kafka_client import FAILED, TOO_LARGE, Connections, meaning
+from streams.log.kafka_client import FAILED, TOO_LARGE, Connections, meaning, retrieve, send
 from streams.log.port import Append, Entry, Place, misplaced
 
 _NO_HEADERS: list[tuple[str, bytes]] = []  # aiokafka insists on a list, and leaves it as it is
@@ -99,7 +99,7 @@ class KafkaWriter:
         await producer.begin_transaction()
         # A fatal error is also kept here, where nobody would look for it.
         outcome = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
-        outcome.add_done_callback(_retrieve)
+        outcome.add_done_callback(retrieve)
         try:
             began, offsets = await self._send(appends)
         except TOO_LARGE:
@@ -127,9 +127,7 @@ class KafkaWriter:
             records = 0
             for batch in self._batches(entries):
                 records = batch.record_count()
-                future = await self._producer.send_batch(batch, topic, partition=partition)
-                future.add_done_callback(_retrieve)
-                sent.append(future)
+                sent.append(await send(self._producer, batch, topic, partition))
             if records:
                 lasts.append((len(sent) - 1, records))
         batches = await asyncio.gather(*sent)
@@ -159,9 +157,3 @@ def _append(batch: BatchBuilder, entry: Entry) -> bool:
         timestamp=None, key=key, value=value, headers=list(headers) if headers else _NO_HEADERS
     )
     return done is not None
-
-
-def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Look at the outcome of a send that nobody waits for any more, lest asyncio complain."""
-    if not future.cancelled():
-        future.exception()

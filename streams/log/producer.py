@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams.log.kafka_client import FAILED, Connections, meaning
+from streams.log.kafka_client import FAILED, Connections, meaning, send
 from streams.log.memory import MemoryLog
 from streams.log.port import BATCH_BYTES_MAX, Append, Entry
 
@@ -67,10 +67,11 @@ class KafkaProducer:
                 await _deliver(producer, appends)
         except BaseException as error:
             # Cancelled or failed: what is under way must not be followed by what comes next.
-            if producer is self._producer and producer is not None:
-                self._producer = None
-                _give_up(producer)
+            if producer is not None:
+                _give_up(producer)  # also where another delivery has: ours may have come after it
                 self._connections.drop(producer)
+                if producer is self._producer:
+                    self._producer = None
             if isinstance(error, FAILED):
                 topics = ", ".join(sorted({append.topic for append in appends}))
                 raise meaning(f"Delivery to {topics}", error) from error
@@ -128,7 +129,7 @@ async def _deliver(producer: AIOKafkaProducer, appends: Sequence[Append]) -> Non
         sent, later = [], []
         for append in rest:
             batch, taken = _filled(producer, append.entries)
-            sent.append(await producer.send_batch(batch, append.topic, partition=append.partition))
+            sent.append(await send(producer, batch, append.topic, append.partition))
             if taken < len(append.entries):
                 later.append(append._replace(entries=append.entries[taken:]))
         await asyncio.gather(*sent)
