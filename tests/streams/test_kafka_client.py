@@ -6,11 +6,9 @@ from unittest.mock import AsyncMock, patch
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.errors import Unavailable
-from streams.log.kafka_client import Connections
-from streams.log.port import Append, Entry
-from streams.log.producer import KafkaProducer
+from streams.log.kafka_client import Connections, send
 
 
 @pytest.mark.parametrize("failure", [KafkaError("gone"), TimeoutError(), KeyError("a batch")])
@@ -34,20 +32,21 @@ async def test_what_has_its_turn_when_the_producer_has_ended_is_in_doubt_at_once
     client = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1")
     accumulator, place = client._message_accumulator, TopicPartition("log", 0)
 
-    async def send(batch: object, topic: str, *, partition: int) -> object:
+    async def send_batch(batch: BatchBuilder, topic: str, *, partition: int) -> object:
         return await accumulator.add_batch(batch, TopicPartition(topic, partition), 10)
 
-    producer, append = KafkaProducer("127.0.0.1:1"), Append("log", 0, [Entry(None, b"value", ())])
-    producer._connections.add(client)
-    with (
-        patch.object(producer, "_started", AsyncMock(return_value=client)),
-        patch.object(client, "send_batch", send),
-    ):
-        first, second = (asyncio.create_task(producer.deliver([append])) for _ in range(2))
+    def filled() -> BatchBuilder:
+        batch = client.create_batch()
+        batch.append(timestamp=None, key=None, value=b"value")
+        return batch
+
+    with patch.object(client, "send_batch", send_batch):
+        first = await send(client, filled(), *place)
+        second = asyncio.create_task(send(client, filled(), *place))
         await asyncio.sleep(0.01)
         accumulator._pop_batch(place)  # the sender takes the first, so that the second has its turn
         accumulator.fail_all(KafkaError("gone"))  # and ends
-        for delivery in (first, second):
-            with pytest.raises(Unavailable):
-                await asyncio.wait_for(delivery, 5)
-    await producer.close()
+        for sent in (first, second):
+            with pytest.raises(KafkaError):
+                await asyncio.wait_for(sent, 5)
+    await client.stop()
