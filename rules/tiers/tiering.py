@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import msgspec
 
 from models.customer import Standing, Warned
-from rules.tiers.judging import Judged, days_later, eve, next_review
+from rules.tiers.judging import Judge, Judged, days_later, eve, next_review
 from rules.tiers.own_tier import OVERRIDE_ENDING, OwnTier, highest, place
 from rules.tiers.scene import Scene
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from models.customer import Conclusions, Override
     from rules.book import Book
-    from rules.tiers.judging import Judge
     from rules.tiers.own_tier import MoveReason
 
 TimerKind = Literal[
@@ -110,11 +109,10 @@ def _joined(scene: Scene) -> Settled:
     concluded.standing = standing
     if scene.judge.book.timing.review != "continuous":
         standing.reviewed_at = scene.said_at
-    settled = _settled(scene, standing, tier, since)
-    told = settled.outcome
-    move = told.move or Move(settled.tier, "joined")
-    move = move._replace(reason="joined", warned=None, decided=None)
-    return settled._replace(outcome=told._replace(move=move))
+    tier, since, told = _settled(scene, standing, tier, since)
+    undone = None if told.move is None else told.move.supersedes
+    move = Move(tier, "joined", supersedes=undone)
+    return Settled(tier, since, Outcome(told.cleared, move, told.warned))
 
 
 def _settled(scene: Scene, standing: Standing, tier: int, since: int) -> Settled:
@@ -131,29 +129,30 @@ def _settled(scene: Scene, standing: Standing, tier: int, since: int) -> Settled
     if may_end and standing.override is not None and _past(standing.override.until, scene.at):
         standing.override, over = None, over or "override_ended"
     shown = _shown(own.tier, standing.override)
-    move = None
+    reason: MoveReason | None = None
+    decided = None
     if shown != tier:
         reason = own.reason if _is_own_move(own, tier, shown) else over
         if reason is None:  # an override appeared, or went with a rulebook that does not know it
             reason = "override_set" if standing.override is not None else "qualified"
-        decided = own.decided if reason == own.reason else None
-        move = Move(shown, reason, known, own.supersedes, decided)
+        is_own = reason == own.reason
+        decided = own.decided if is_own else None
+        since = own.since if is_own and shown == own.tier else scene.said_at
         if over is not None and own.reason == "keep_failed":
-            move = move._replace(reason=over)
-        since = own.since if reason == own.reason and shown == own.tier else scene.said_at
+            reason = over
     if own.tier != shown or own.since != since:
         standing.shadow = (own.tier, own.since)
     warned = _warn(scene, standing, own, shown)
-    now_known = visible_warning(standing)
-    cleared = None
-    if known is not None and known is not now_known:
-        ended_well = own.rescued and known.reason != OVERRIDE_ENDING
-        came_true = move is not None and move.to < tier and not ended_well
-        cleared = None if came_true else known
-        if move is not None and not came_true:
-            move = move._replace(warned=None)
-    elif move is not None and now_known is known:
-        move = move._replace(warned=None)
+    came_true = cleared = None
+    if known is not None and known is not visible_warning(standing):  # it is over
+        was_rescued = own.rescued and known.reason != OVERRIDE_ENDING
+        if shown < tier and not was_rescued:
+            came_true = known
+        else:
+            cleared = known
+    move = None
+    if reason is not None:
+        move = Move(shown, reason, came_true, own.supersedes, decided)
     if standing == _EMPTY:
         scene.judge.state.concluded.standing = None
     return Settled(shown, since, _told(cleared, move, warned))
@@ -230,7 +229,8 @@ def _imagined(judge: Judge) -> Judge:
         else:
             standing.warned = _known(standing.warned)
     concluded = msgspec.structs.replace(concluded, standing=standing)
-    return judge._replace(state=msgspec.structs.replace(state, concluded=concluded))
+    state = msgspec.structs.replace(state, concluded=concluded)
+    return Judge(judge.book, judge.given, state, judge.band)
 
 
 def _known(warned: Warned | None) -> Warned | None:
