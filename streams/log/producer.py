@@ -196,11 +196,14 @@ class _Session:
                     part.pass_to(passed)
                 while line and line[0].confirmed.done():
                     line.popleft()
-            del self._lines[place]
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to who waits
             for part, _ in taken:
                 part.fail(error)
-            self.end()
+        finally:
+            if line:
+                self.end()  # also where it was aiokafka that cancelled something
+            else:
+                del self._lines[place]
 
 
 def _filled(client: AIOKafkaProducer, line: deque[_Part]) -> tuple[BatchBuilder, _Taken]:

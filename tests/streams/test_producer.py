@@ -165,6 +165,12 @@ async def test_a_failure_is_told_at_once_to_everybody_who_waits(
     assert [sent.values for sent in wire.batches][1:] == [["again"]]
 
 
+async def test_what_aiokafka_cancels_is_in_doubt_too(wire: Wire, producer: KafkaProducer) -> None:
+    deliveries = [delivery(producer, append(value)) for value in "12"]
+    (await wire.sent(0)).confirmed.cancel()
+    assert [type(error) for error in await ended(deliveries)] == [Unavailable] * 2
+
+
 async def test_only_the_delivery_of_a_refused_record_is_refused(
     wire: Wire, producer: KafkaProducer
 ) -> None:
