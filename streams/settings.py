@@ -128,7 +128,8 @@ class Batch(_Group):
     timeout_s: Seconds = 10.0
     transaction_timeout_s: Seconds = 30.0
     fetch_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 100
-    fetch_bytes_max: Annotated[int, Field(ge=16_384)] = 262_144
+    fetch_bytes_max: Annotated[int, Field(ge=16_384)] = 524_288
+    """Of all partitions together: one answer has to pass a slow link before it is given up."""
 
 
 class Ingress(_Group):

@@ -89,14 +89,21 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
-        """Hold owned partitions until their agents say where to start."""
+        """Hold owned partitions until their agents say where to start; share out what is fetched.
+
+        A share smaller than what a producer sends at a time holds nobody up: brokers answer with
+        one batch of whichever partition is asked for first, and that is drawn by lot.
+        """
         self.reached.clear()
+        fetcher, bytes_max = self.client._fetcher, self.mine.of.batch.fetch_bytes_max
+        fetcher._fetch_max_bytes = bytes_max
+        fetcher._max_partition_fetch_bytes = bytes_max // max(1, len(assigned))
         if self.mine.positions is Positions.OWNED:
             for tp in map(TopicPartition._make, assigned):
                 # A position, so that none is looked up; and no fetch from it.
                 self.client.seek(tp, 0)
                 self.client.pause(tp)
-            self.client._fetcher._default_reset_strategy = OffsetResetStrategy.NONE
+            fetcher._default_reset_strategy = OffsetResetStrategy.NONE
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def start_at(self, tp: TopicPartition, offset: int) -> None:
