@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     InvalidProducerEpoch,
     KafkaConnectionError,
@@ -106,13 +107,25 @@ def meaning(doing: str, error: BaseException) -> StreamError:
 
 
 async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-    """Stop in good order; where a producer takes too long, end its task and cut the connection."""
+    """Stop in good order; where that takes too long, end what goes on and cut the connections."""
     try:
         async with asyncio.timeout(_STOP_S):
             await client.stop()
     except (*FAILED, KeyError):  # KeyError: the sender misses a batch that was given up under it
+        # There is no public way, and a task left behind would go on sending.
         if isinstance(client, AIOKafkaProducer):
-            # There is no public way, and a task left behind would go on sending.
             if (sender := client._sender.sender_task) is not None:  # noqa: SLF001
                 sender.cancel()
-            await client.client.close()
+            _cut(client.client)
+        else:
+            _cut(client._client)  # noqa: SLF001
+
+
+def _cut(client: AIOKafkaClient) -> None:
+    """End a client at once; closed in order, a connection waits until what it has is sent."""
+    if client._sync_task is not None:  # noqa: SLF001
+        client._sync_task.cancel()  # noqa: SLF001
+    for connection in client._conns.values():  # noqa: SLF001
+        connection.close()
+        if (transport := connection._protocol._transport) is not None:  # noqa: SLF001
+            transport.abort()

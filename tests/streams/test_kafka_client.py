@@ -4,10 +4,12 @@ import asyncio
 from unittest.mock import AsyncMock, patch
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from streams.log import kafka_client
 from streams.log.kafka_client import Connections, send
 
 
@@ -15,17 +17,45 @@ from streams.log.kafka_client import Connections, send
 async def test_a_producer_that_cannot_stop_is_cut_off(failure: Exception) -> None:
     connections = Connections()
     producer = connections.add(AIOKafkaProducer(bootstrap_servers="127.0.0.1:1"))
-    sending = asyncio.create_task(asyncio.sleep(60))
+    sending, asking = (asyncio.create_task(asyncio.sleep(60)) for _ in range(2))
     with (
         patch.object(producer, "stop", AsyncMock(side_effect=failure)),
-        patch.object(producer.client, "close", AsyncMock()) as closed,
         patch.object(producer._sender, "_sender_task", sending),
+        patch.object(producer.client, "_sync_task", asking),
     ):
         connections.drop(producer)
         await connections.close()
-    assert closed.await_count == 1
-    with pytest.raises(asyncio.CancelledError):
-        await sending
+    for task in (sending, asking):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.parametrize("kind", [AIOKafkaProducer, AIOKafkaConsumer])
+async def test_a_connection_that_takes_nothing_more_does_not_keep_what_closes_it(
+    kind: type[AIOKafkaProducer | AIOKafkaConsumer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a link is cut: what was written waits, and aiokafka's close for that to be sent."""
+    monkeypatch.setattr(kafka_client, "_STOP_S", 0.1)
+    deaf = asyncio.Event()
+
+    async def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await deaf.wait()
+        writer.close()
+
+    async with await asyncio.start_server(accepted, "127.0.0.1", 0) as server:
+        connection = AIOKafkaConnection("127.0.0.1", server.sockets[0].getsockname()[1])
+        with patch.object(connection, "_do_version_lookup", AsyncMock()):
+            await connection.connect()
+        connection._writer.write(bytes(50_000_000))
+        transport = connection._protocol._transport
+        client = kind(bootstrap_servers="127.0.0.1:1")
+        inner = client.client if isinstance(client, AIOKafkaProducer) else client._client
+        inner._conns[1, 0] = connection
+        connections = Connections()
+        connections.add(client)
+        await asyncio.wait_for(connections.close(), 5)
+        assert transport.get_write_buffer_size() == 0, "nothing is kept for a link that may return"
+        deaf.set()
 
 
 async def test_what_has_its_turn_when_the_producer_has_ended_is_in_doubt_at_once() -> None:
