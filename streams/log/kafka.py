@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.producer import sender
 
 from streams.log.kafka_client import (
+    ANSWER_MS_MAX,
     FAILED,
     READ_COMMITTED,
     READ_UNCOMMITTED,
@@ -65,10 +66,10 @@ class KafkaLog:
         # ask again. aiokafka waits 20 ms for that, longer than a whole small transaction takes.
         sender.BACKOFF_OVERRIDE = _MARKERS_WAIT_S
         self._client = {
-            "bootstrap_servers": bootstrap,
-            "request_timeout_ms": 5_000,
-            "retry_backoff_ms": _RETRY_MS,
             **(client or {}),
+            "bootstrap_servers": bootstrap,
+            "request_timeout_ms": ANSWER_MS_MAX,
+            "retry_backoff_ms": _RETRY_MS,
         }
         self._timeouts = timeouts
         self._connections = Connections()

@@ -27,6 +27,9 @@ METADATA_AGE_MS_MAX = 10_000
 """How old what a client knows of topics may be. A source that grows a partition, or is made anew,
 has to be noticed within the clock's slack of a minute, lest ticks promise what nobody looked at;
 aiokafka's own bound is five minutes."""
+ANSWER_MS_MAX = 5_000
+"""How long to wait for one answer. Then the connection is taken to be open at our end only, and the
+question is asked again on another; what a link of 1 Mbit/s takes longer for is made smaller."""
 READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"  # aiokafka's names
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 FAILED = (KafkaError, OSError, TimeoutError, AssertionError, UnicodeDecodeError)

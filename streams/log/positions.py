@@ -21,6 +21,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.commit import OffsetFetchRequest
 
 from streams.log.kafka_client import (
+    ANSWER_MS_MAX,
     FAILED,
     METADATA_AGE_MS_MAX,
     READ_COMMITTED,
@@ -87,6 +88,7 @@ class KafkaPositions:
             **(client or {}),
             "bootstrap_servers": bootstrap,
             "metadata_max_age_ms": METADATA_AGE_MS_MAX,
+            "request_timeout_ms": ANSWER_MS_MAX,
         }
         self._admin: AIOKafkaAdminClient | None = None
         self._consumers: dict[str, AIOKafkaConsumer] = {}  # by what they may read
