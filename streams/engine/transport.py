@@ -17,6 +17,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
+from streams.engine.patience import hurry
 from streams.errors import Halt
 from streams.fetched import Agent, Fetched, Place
 from streams.log.port import Record
@@ -81,6 +82,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = self.mine.of.batch.fetch_wait_ms
         consumer._isolation_level = "read_committed"
+        hurry(consumer._client, self.mine.of.group.session_timeout_s)
         return consumer
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:

@@ -13,6 +13,7 @@ from unittest.mock import Mock
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, OffsetResetStrategy
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
@@ -74,6 +75,8 @@ def test_the_versions_are_those_that_were_read() -> None:
         (SupervisorStrategy, "discard", ["self", "services"]),
         (Node, "detach", ["self", "parent"]),
         (GroupCoordinator, "_do_heartbeat", ["self"]),
+        (AIOKafkaClient, "_get_conn", ["self", "node_id", "group", "no_hint"]),
+        (AIOKafkaClient, "send", ["self", "node_id", "request", "group"]),
         (GroupCoordinator, "need_rejoin", ["self", "subscription"]),
     ],
 )
@@ -88,6 +91,7 @@ def test_the_consumer_reads_its_settings_when_it_starts() -> None:
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in start
     assert "isolation_level=self._isolation_level" in start
     assert "self._max_poll_records = max_poll_records" in source(AIOKafkaConsumer.__init__)
+    assert "request_timeout_ms=self._request_timeout_ms" in source(AIOKafkaClient._get_conn)
 
 
 def test_faust_fixes_what_the_engine_overrides() -> None:
