@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,14 @@ class Timeouts:
             raise ValueError("the broker would end transactions that their writer still waits for")
 
 
+@dataclass(slots=True)
+class _Shared:
+    """A consumer, and how many questions it is being asked."""
+
+    consumer: AIOKafkaConsumer
+    asking: int = 0
+
+
 class KafkaLog:
     """The log on the cluster at `bootstrap`.
 
@@ -74,7 +83,7 @@ class KafkaLog:
         self._timeouts = timeouts
         self._connections = Connections()
         self._positions = KafkaPositions(bootstrap, client=self._client)
-        self._offsets: dict[str, AIOKafkaConsumer] = {}  # by what they may read
+        self._offsets: dict[str, _Shared] = {}  # by what they may read
         self._starting_offsets = asyncio.Lock()
 
     async def fence(self, transactional_id: str, places: Sequence[Place] = ()) -> KafkaWriter:
@@ -107,13 +116,14 @@ class KafkaLog:
         """Return what the partition holds, as a reader of committed records sees it."""
         place = TopicPartition(topic, partition)
         try:
-            async with asyncio.timeout(self._timeouts.read_s):
-                consumer = await self._offsets_consumer(READ_COMMITTED)
+            async with (
+                asyncio.timeout(self._timeouts.read_s),
+                self._asking(READ_COMMITTED) as consumer,
+            ):
                 starts, ends = await asyncio.gather(
                     consumer.beginning_offsets([place]), consumer.end_offsets([place])
                 )
         except FAILED as error:
-            self._drop_offsets_consumers()
             raise meaning(
                 f"Asking for the bounds of {topic}, partition {partition}", error
             ) from error
@@ -146,14 +156,15 @@ class KafkaLog:
         """Return to where places can be read, and to where something is written."""
         asked = [TopicPartition(*place) for place in places]
         try:
-            async with asyncio.timeout(self._timeouts.read_s):
-                committed = await self._offsets_consumer(READ_COMMITTED)
-                written = await self._offsets_consumer(READ_UNCOMMITTED)
+            async with (
+                asyncio.timeout(self._timeouts.read_s),
+                self._asking(READ_COMMITTED) as committed,
+                self._asking(READ_UNCOMMITTED) as written,
+            ):
                 readable, ends = await asyncio.gather(
                     committed.end_offsets(asked), written.end_offsets(asked)
                 )
         except FAILED as error:
-            self._drop_offsets_consumers()
             raise meaning("Asking whether transactions stand open", error) from error
         return readable, ends
 
@@ -217,23 +228,37 @@ class KafkaLog:
             )
         )
 
-    async def _offsets_consumer(self, isolation: str) -> AIOKafkaConsumer:
-        """Return the consumer that all questions for such offsets share."""
+    @asynccontextmanager
+    async def _asking(self, isolation: str) -> AsyncIterator[AIOKafkaConsumer]:
+        """Lend the consumer that all questions for such offsets share; a failed one gives it up.
+
+        Who asks it meanwhile goes on: once it is stopped, it would leave them without an answer.
+        """
+        shared = await self._offsets_consumer(isolation)
+        shared.asking += 1
+        try:
+            yield shared.consumer
+        except BaseException:
+            if self._offsets.get(isolation) is shared:
+                del self._offsets[isolation]
+            raise
+        finally:
+            shared.asking -= 1
+            if not shared.asking and self._offsets.get(isolation) is not shared:
+                self._connections.drop(shared.consumer)
+
+    async def _offsets_consumer(self, isolation: str) -> _Shared:
         async with self._starting_offsets:
-            consumer = self._offsets.get(isolation)
-            if consumer is None:
+            shared = self._offsets.get(isolation)
+            if shared is None:
                 consumer = self._new_consumer(isolation)
                 try:
                     await consumer.start()
                 except BaseException:
                     self._connections.drop(consumer)
                     raise
-                self._offsets[isolation] = consumer
-            return consumer
-
-    def _drop_offsets_consumers(self) -> None:
-        while self._offsets:
-            self._connections.drop(self._offsets.popitem()[1])
+                shared = self._offsets[isolation] = _Shared(consumer)
+            return shared
 
 
 async def _next_chunk(
