@@ -22,13 +22,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.log.kafka_client import FAILED, Connections, meaning, send
+from streams.log.kafka_client import ANSWER_MS_MAX, FAILED, Connections, meaning, send
 from streams.log.memory import MemoryLog
 from streams.log.port import Append, Entry, Place
 
 _START_S_MAX = 30.0
 _BATCH_S_MAX = 30.0
-_REQUEST_S_MAX = 10.0  # then a connection that is open at one end only is given up for another
 _BATCH_BYTES = 65_536
 """What a batch holds, unless one record is larger. A request has one for every line, and has to
 pass a slow link within its time: four partitions at 1 Mbit/s take two seconds."""
@@ -62,7 +61,7 @@ class KafkaProducer:
             "acks": "all",
             "linger_ms": 0,
             "max_batch_size": _BATCH_BYTES,
-            "request_timeout_ms": int(_REQUEST_S_MAX * 1_000),
+            "request_timeout_ms": ANSWER_MS_MAX,
         }
         self._session: _Session | None = None
         self._starting = asyncio.Lock()
