@@ -23,7 +23,10 @@ SEEN_BYTES = 12  # event time (4 bytes, big endian) and event hash (8 bytes)
 
 
 class ComplaintCase(msgspec.Struct, array_like=True):
-    """One complaint. Each part keeps its newest value by event time; ties go to the larger."""
+    """One complaint. Each part keeps its newest value by event time; ties go to the larger.
+
+    A retraction is the last status whatever its time.
+    """
 
     key: bytes
     opened_at: int | None  # None: a correction that still waits for its complaint

@@ -66,13 +66,25 @@ def complaint(facts: Facts, event: Complaint, zone: Calendar) -> None:
                 case.amount = amount
     if event.action != "amended":
         outcome = 0 if event.outcome is None else 1 + OUTCOMES.index(event.outcome)
-        case.status = max(case.status, (at, STATUSES.index(event.action), outcome))
+        step = (at, STATUSES.index(event.action), outcome)
+        case.status = max(case.status, step, key=_rank)
     facts.complaints.sort(key=_opened)
+
+
+def is_retracted(facts: Facts, complaint_id: str) -> bool:
+    """Tell whether a complaint is known to be retracted, among the newest ones."""
+    key = short_hash(complaint_id)
+    return any(case.key == key and case.status[1] == RETRACTED for case in facts.complaints)
 
 
 def _complaint_series(said: Complaint | ComplaintValues) -> str:
     severity = 0 if said.severity is None else 1 + SEVERITIES.index(said.severity)
     return f"c:{COMPLAINT_TYPES.index(said.type)}{severity}"
+
+
+def _rank(status: tuple[int, int, int]) -> tuple[bool, tuple[int, int, int]]:
+    """Order steps by time; a retraction holds for good, also where clocks put it before others."""
+    return (status[1] == RETRACTED, status)
 
 
 def _weight(amount: tuple[int, int, str | None]) -> tuple[int, int, str]:
@@ -158,7 +170,8 @@ def merge_cases(facts: Facts, other: Facts) -> None:
     for case in other.complaints:
         known = complaints.setdefault(case.key, case)
         known.opened_at = earlier(known.opened_at, case.opened_at)
-        known.detail, known.status = max(known.detail, case.detail), max(known.status, case.status)
+        known.detail = max(known.detail, case.detail)
+        known.status = max(known.status, case.status, key=_rank)
         if case.amount is not None:
             known.amount = max(known.amount or case.amount, case.amount, key=_weight)
     facts.complaints = sorted(complaints.values(), key=_opened)

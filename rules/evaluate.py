@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from models.events import CustomerMoved, Profile, Refund
+from models.events import Complaint, CustomerMoved, Profile, Refund
+from models.fold_cases import is_retracted
 from models.home_currency import count_in
 from rules.acting import Marks, Occasion, act, next_turn
 from rules.announcing.announce import Change, announce
@@ -22,8 +23,9 @@ from rules.tiers.tiering import NOTHING, is_quiet, settle, wakes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.customer import CustomerState
+    from models.customer import CustomerState, Facts
     from models.decisions import AnyDecision
+    from models.events import CustomerEvent
     from rules.acting import Request
     from rules.announcing.envelope import Trigger
     from rules.book import Book, Given
@@ -87,7 +89,7 @@ def evaluate(
     requests: Sequence[Request] = ()
     turn = None
     if book.follow is not None:
-        event = trigger.event
+        event = _heard(trigger.event, state.facts)
         marks = Marks(*book.follow(state, at, band, given, tier, qualified, categories, event))
         is_seating = trigger.kind in _SEATING or isinstance(event, CustomerMoved)
         occasion = Occasion(said_at, event, is_seating, on_hold)
@@ -110,6 +112,13 @@ def evaluate(
         judge = Judge(book, given, state, band)
         announce(app, customer, judge, era, trigger, change, decisions)
     state.due = _due(book, given, state, at, band, (due, churn_due), turn)
+
+
+def _heard(event: CustomerEvent | None, facts: Facts) -> CustomerEvent | None:
+    """Return an event, unless it opens a complaint whose retraction came first: none happened."""
+    if isinstance(event, Complaint) and event.action == "opened":
+        return None if is_retracted(facts, event.complaint_id) else event
+    return event
 
 
 def _scene(judge: Judge, judged: Judged, at: int, said_at: int, trigger: Trigger) -> Scene:

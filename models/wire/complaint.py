@@ -56,6 +56,7 @@ class Complaint(CustomerInput, Grievance):
     """The same for all steps of one complaint."""
 
     action: Literal["opened", "acknowledged", "amended", "resolved", "reopened", "retracted"]
+    """`retracted`: it counts never, whatever follows; raised again, it is a new complaint."""
 
     amount_minor: Amount | None = None
     """The amount in dispute, in minor units of `currency`."""

@@ -136,6 +136,18 @@ def test_each_complaint_has_its_own_request_and_takes_it_back() -> None:
     assert [said[::2] for said in calls(customer)[5:]] == [("cancel", third)]
 
 
+def test_nothing_is_asked_for_a_complaint_whose_retraction_came_first() -> None:
+    customer = Driver(book() + _CALLED, first_tick=at(-1))
+    customer.take(customer.purchase(at(0)))
+    customer.tick(at(2))
+    customer.take(customer.complaint(at(1), "a", action="retracted"))
+    customer.take(customer.complaint(at(1) - 5, "a"))
+    customer.take(customer.complaint(at(1) + 5, "a"))  # by a clock that is fast
+    assert not calls(customer)
+    customer.take(customer.complaint(at(1), "b"))
+    assert [kind for kind, _, _ in calls(customer)] == ["do"]
+
+
 def test_what_is_asked_for_all_complaints_ends_with_its_reason() -> None:
     customer = Driver(book() + _CALLED, first_tick=at(-1))
     customer.take(customer.purchase(at(0), 5_000))
