@@ -124,7 +124,7 @@ def foresee(state: CustomerState, event: CustomerEvent, era: Era, now: int) -> F
     if standing is not None:
         lost, reviewed = standing.lost, standing.reviewed_at
         if lost is not None and event.occurred_at < lost.lost_at:
-            at_loss = judge.at_loss(lost.lost_at, reviewed)
+            at_loss = judge.at_loss(lost, reviewed)
         if reviewed is not None and event.occurred_at < reviewed:
             _, since = standing.shadow or place(concluded)
             if next_review(book, state.facts, since, reviewed - 1) == reviewed:

@@ -18,7 +18,7 @@ from rules.explanation.view import View
 from rules.facts.joining import joined_day
 
 if TYPE_CHECKING:
-    from models.customer import CustomerState, Facts
+    from models.customer import CustomerState, Facts, Lost
     from rules.book import Book, Given
 
 _PERIODS = {"monthly": "month", "quarterly": "quarter", "yearly": "year"}
@@ -84,13 +84,21 @@ class Judge(NamedTuple):
         facts = booked_by(self.facts_before(ends_at), zone.day(review) - 1, zone)
         return self.at(eve(zone, review), facts)
 
-    def at_loss(self, lost_at: int, reviewed: int | None) -> Judged:
-        """Judge as of a loss; `reviewed`: the last review, which may have been held since."""
-        period = _PERIODS.get(self.book.timing.review)
+    def at_loss(self, lost: Lost, reviewed: int | None, before: Judged | None = None) -> Judged:
+        """Judge as of a loss; `reviewed`: the last review, which may have been held since.
+
+        Of a tier that was held by the day before, the windows of the loss itself decide. `before`
+        is the same loss as judged before an event: judge by the windows that decided then.
+        """
+        period, lost_at = _PERIODS.get(self.book.timing.review), lost.lost_at
         if reviewed is not None and reviewed > lost_at and period is not None:
             zone = self.book.zone
             reviewed = zone.start(period_of(period, zone.day(lost_at))[0])
-        return self.at_end(lost_at, reviewed)
+        judged = self.at_end(lost_at, reviewed)
+        by_itself = judged.holds(lost.tier) if before is None else before.at == lost_at
+        if reviewed is not None or not by_itself:
+            return judged
+        return self.at(lost_at, self.facts_before(lost_at))
 
     def facts_before(self, instant: int) -> Facts:
         """Return what was booked before an instant's day."""

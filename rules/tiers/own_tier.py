@@ -105,7 +105,7 @@ class OwnTier:
             return
         if self.tier >= lost.tier or before.holds(lost.tier):
             return
-        judged = self.judge.at_loss(lost.lost_at, self.standing.reviewed_at)
+        judged = self.judge.at_loss(lost, self.standing.reviewed_at, before)
         if not judged.holds(lost.tier):
             return
         if self._is_lost_again(lost):

@@ -90,6 +90,20 @@ def test_what_was_held_without_the_event_is_not_given_back_for_it() -> None:
     assert story(customer) == [(day(1), "gold", "joined"), (day(5), "silver", "refund")]
 
 
+def test_a_loss_by_a_window_alone_is_undone_too() -> None:
+    """She lost it at once as a day began, and held it to the end of the day before."""
+    customer = Driver(_BOOK.format(gold='keep: "orders(days=9) >= one"'), first_tick=at(0))
+    customer.take(customer.purchase(at(1), 15_000))
+    buys(customer, 5, 100, told=12)
+    customer.pass_to(at(14))
+    assert story(customer) == [
+        (day(1), "gold", "joined"),
+        (day(10), "silver", "keep_failed"),
+        (day(12), "gold", "late_event"),
+        (day(14), "silver", "keep_failed"),
+    ]
+
+
 def test_nobody_is_put_back_from_a_higher_tier() -> None:
     customer = fallen()
     buys(customer, 14, 40_000)
