@@ -239,13 +239,14 @@ class OwnTier:
             self._clear()
 
     def _decide(self, review: int) -> None:
+        """Hold a review; one that an event has moved into the past costs no tier."""
         judged, warned = self.judge.as_of(review), self.standing.warned
         best = highest(judged.qualified)
         if best > self.tier:
             self._rise(best, judged)
         elif self._is_held(judged):
             self._clear()
-        elif warned is None or warned.ends_at <= self.scene.at:
+        elif self.scene.event_at is None and (warned is None or warned.ends_at <= self.scene.at):
             self._fail_review(review, judged)
 
     def _fail_review(self, review: int, judged: Judged) -> None:
