@@ -1,8 +1,8 @@
 """Merging: the facts of two customers who turn out to be one person.
 
 The law is that of `fold`: merging what two customers did is the same as folding all of it for one.
-Only what was let go of is merged as the sums that are left of it, and of two days of joining that
-their profiles say the earlier one holds.
+Only what was let go of is merged as the sums that are left of it, and of two days of joining the
+earlier one holds where a profile says either.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models import buckets, fold_cases, fold_sales
+from models.calendar import iso_date
 from models.fold import newer_attribute
 from models.fold_series import RETENTION_DAYS, count, retain, series
 from models.home_currency import count_in
@@ -27,6 +28,7 @@ def merge(facts: Facts, other: Facts, zone: Calendar, today: int, lateness_days:
 
     `today` (a day number) is for retention only.
     """
+    joined = _joined(facts, other, zone)
     facts.first_seen_at = fold_cases.earlier(facts.first_seen_at, other.first_seen_at)
     _trade(facts, other)
     for name, (days, values) in other.series.items():
@@ -34,7 +36,6 @@ def merge(facts: Facts, other: Facts, zone: Calendar, today: int, lateness_days:
             for day, value in zip(days, values, strict=True):
                 count(facts, name, day, value)
     fold_cases.merge_cases(facts, other)
-    joined = _joined(facts, other)
     for name, (at, value) in other.profile.items():
         newer_attribute(facts, name, at, value)
     facts.profile |= joined
@@ -44,13 +45,22 @@ def merge(facts: Facts, other: Facts, zone: Calendar, today: int, lateness_days:
     retain(facts, oldest)
 
 
-def _joined(facts: Facts, other: Facts) -> dict[str, tuple[int, str]]:
-    """Return the earlier day of joining where both profiles say one; a later correction counts."""
-    known = [facts.profile.get(_JOINED), other.profile.get(_JOINED)]
-    said = [(at, day) for at, day in filter(None, known) if isinstance(day, str)]
-    if len(said) < len(known):
+def _joined(facts: Facts, other: Facts, zone: Calendar) -> dict[str, tuple[int, str]]:
+    """Return the earlier day of joining where a profile says one; a later correction counts.
+
+    Whose profile says none joined with her first purchase.
+    """
+    known: list[tuple[int, str]] = []
+    bought: list[str] = []
+    for each in (facts, other):
+        at, said = each.profile.get(_JOINED, (0, None))
+        if isinstance(said, str):
+            known.append((at, said))
+        elif each.first_purchase_at is not None:
+            bought.append(iso_date(zone.day(each.first_purchase_at)))
+    if not known or len(known) + len(bought) == 1:
         return {}
-    return {_JOINED: (max(at for at, _ in said), min(day for _, day in said))}
+    return {_JOINED: (max(at for at, _ in known), min(*bought, *(day for _, day in known)))}
 
 
 def _trade(facts: Facts, other: Facts) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from models import events
+from models.calendar import DAY_S
 from models.fold_cases import COMPLAINTS_MAX
 from models.fold_series import RETENTION_DAYS
 from models.merging import merge
@@ -91,3 +92,17 @@ def test_whoever_joined_first_joined(days: tuple[str, str]) -> None:
     one, other = (folded([profile(T0 + i, joined_at=day)]) for i, day in enumerate(days))
     merge(one, other, UTC, TODAY, LATENESS_DAYS)
     assert one.profile["joined_at"] == (T0 + 1, "2019-05-01")
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize(
+    ("bought", "said", "joined"),
+    [(-2, "2024-10-03", "2024-10-02"), (2, "2024-10-03", "2024-10-03"), (-2, None, None)],
+)
+def test_whose_profile_says_nothing_joined_with_her_first_purchase(
+    bought: int, said: str | None, joined: str | None, turn: int
+) -> None:
+    lived = [profile(T0, joined_at=said)], [purchase(T0 + bought * DAY_S)]
+    one, other = (folded(happened) for happened in lived[::turn])
+    merge(one, other, UTC, TODAY, LATENESS_DAYS)
+    assert one.profile["joined_at"] == (T0, joined)
