@@ -10,8 +10,8 @@ from models.decisions import WARNING_REASONS, OverrideRef, Rank, TierChanged, Ti
 from rules.announcing.envelope import TIER, WARNING
 from rules.explanation.explain import evidence, missing, missing_for_next
 from rules.explanation.view import View
-from rules.tiers.judging import eve, next_review
-from rules.tiers.own_tier import highest, place
+from rules.tiers.judging import eve, highest, next_review
+from rules.tiers.own_tier import place
 from rules.tiers.tiering import forward
 
 if TYPE_CHECKING:

@@ -110,6 +110,11 @@ class Judge(NamedTuple):
         return msgspec.structs.replace(self.state, facts=facts)
 
 
+def highest(mask: int) -> int:
+    """Return the highest tier whose bit is set; the lowest one is always."""
+    return mask.bit_length() - 1
+
+
 def eve(zone: Calendar, instant: int) -> int:
     """Return the last second of the day before an instant's day."""
     return zone.start(zone.day(instant)) - 1

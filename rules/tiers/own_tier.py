@@ -12,35 +12,18 @@ L6  An event from before the last loss undoes it if she would not have lost the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from models.customer import Lost, Standing, Warned
 from rules.eras import LATENESS_DAYS
-from rules.tiers.judging import days_later, next_review
+from rules.tiers.judging import days_later, highest, next_review
 
 if TYPE_CHECKING:
     from models.customer import Conclusions
     from rules.tiers.judging import Judged
-    from rules.tiers.scene import Scene
+    from rules.tiers.scene import MoveReason, Scene
 
-MoveReason = Literal[
-    "joined",
-    "qualified",
-    "keep_failed",
-    "grace_ended",
-    "review",
-    "override_set",
-    "override_ended",
-    "hold_ended",
-    "refund",
-    "late_event",
-]
 KEEP_FAILED, REVIEW, OVERRIDE_ENDING = range(3)  # of a warning
-
-
-def highest(mask: int) -> int:
-    """Return the highest tier whose bit is set; the lowest one is always."""
-    return mask.bit_length() - 1
 
 
 class OwnTier:

@@ -1,11 +1,25 @@
-"""What the laws of tiers are given: one evaluation, and what held before its event."""
+"""What the laws of tiers are given, one evaluation and what held before; and why a tier moves."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from rules.tiers.judging import Judge, Judged
+
+
+MoveReason = Literal[
+    "joined",
+    "qualified",
+    "keep_failed",
+    "grace_ended",
+    "review",
+    "override_set",
+    "override_ended",
+    "hold_ended",
+    "refund",
+    "late_event",
+]
 
 
 class Foreseen(NamedTuple):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import msgspec
 
 from models.customer import Standing, Warned
-from rules.tiers.judging import Judge, Judged, days_later, eve, next_review
-from rules.tiers.own_tier import OVERRIDE_ENDING, OwnTier, highest, place
+from rules.tiers.judging import Judge, Judged, days_later, eve, highest, next_review
+from rules.tiers.own_tier import OVERRIDE_ENDING, OwnTier, place
 from rules.tiers.scene import Scene
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from models.customer import Conclusions, Override
     from rules.book import Book
-    from rules.tiers.own_tier import MoveReason
+    from rules.tiers.scene import MoveReason
 
 TimerKind = Literal[
     "tier.grace_end",

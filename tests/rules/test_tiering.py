@@ -13,8 +13,7 @@ from models.churn_model import RiskModel
 from models.customer import Conclusions, CustomerState
 from rules.book import Book, Given
 from rules.compiler.compile import compile_book
-from rules.tiers.judging import Judge, Judged
-from rules.tiers.own_tier import highest
+from rules.tiers.judging import Judge, Judged, highest
 from rules.tiers.scene import Scene
 from rules.tiers.tiering import Move, Outcome, is_quiet, settle
 from tests.rules.driving import at, book
