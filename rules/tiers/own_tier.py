@@ -50,7 +50,7 @@ class OwnTier:
         if best > self.tier and (continuous or self.judge.book.timing.upgrade == "immediate"):
             self._rise(best, self.scene.judged)
         if self.standing.hold_until is not None:
-            self._clear()
+            self.suspend(self.standing.hold_until)
             self._skip_reviews()
         elif continuous:
             self._hold(self.scene.judged)
@@ -73,6 +73,14 @@ class OwnTier:
     def _clear(self) -> None:
         if self.standing.warned is not None:
             self.standing.warned, self.rescued = None, True
+
+    def suspend(self, until: int) -> None:
+        """End the warnings for a hold; of a review that had failed the grace begins at its end."""
+        warned = self.standing.warned
+        self._clear()
+        if warned is not None and warned.review is not None and warned.review <= self._reviewed():
+            ends_at = self._ends_at(self.tier, self.since, until)
+            self.standing.warned = Warned(b"", 0, REVIEW, ends_at, warned.review)
 
     def _restore(self) -> None:
         """L6: undo the last loss, if the event would have prevented it."""

@@ -122,6 +122,8 @@ def _settled(scene: Scene, standing: Standing, tier: int, since: int) -> Settled
     if _past(standing.hold_until, scene.at):
         standing.hold_until, over = None, "hold_ended"
     own = OwnTier(scene, standing, *(standing.shadow or (tier, since)))
+    if over is not None:
+        own.suspend(scene.said_at)  # which may be earlier than the hold was to end
     own.run()
     standing.shadow = None
     # In a hold nobody is demoted, so an override that keeps her up lasts as long.
@@ -138,7 +140,7 @@ def _settled(scene: Scene, standing: Standing, tier: int, since: int) -> Settled
         is_own = reason == own.reason
         decided = own.decided if is_own else None
         since = own.since if is_own and shown == own.tier else scene.said_at
-        if over is not None and own.reason == "keep_failed":
+        if over is not None and own.reason in {"keep_failed", "grace_ended"}:
             reason = over
     if own.tier != shown or own.since != since:
         standing.shadow = (own.tier, own.since)

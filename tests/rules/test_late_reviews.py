@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.decisions import TierChanged, TierWarning
-from models.events import HoldSet, Refund
+from models.events import HoldCleared, HoldSet, Refund
 from tests.rules.driving import Driver, activation, at
 from tests.rules.test_reviews import told
 
@@ -133,6 +133,60 @@ def test_a_loss_is_undone_by_the_review_that_it_came_of() -> None:
         ("2025-01-03T00:00:00Z", "late_event", "basic", "gold"),
         ("2025-01-03T00:00:00Z", "TierWarning"),
         ("2025-01-11T00:00:00Z", "grace_ended", "gold", "basic"),
+    ]
+
+
+def held(her: Driver, day: float, until: float) -> None:
+    """Put her on hold."""
+    her.pass_to(at(day))
+    hold = HoldSet(
+        event_id="h", source="desk", occurred_at=at(day), until=at(until), reason="r", by="b"
+    )
+    her.take(hold)
+
+
+@pytest.mark.parametrize(
+    ("until", "cleared", "said"),
+    [
+        (63, None, ["2024-12-06T00:00:00Z", "2024-12-16T00:00:00Z"]),
+        (70, None, ["2024-12-13T00:00:00Z", "2024-12-23T00:00:00Z"]),  # after the grace's end
+        (95, None, ["2025-01-07T00:00:00Z", "2025-01-17T00:00:00Z"]),  # after the next review
+        (70, 65, ["2024-12-08T00:00:00Z", "2024-12-18T00:00:00Z"]),
+    ],
+)
+def test_what_a_hold_keeps_of_a_failed_review_is_its_grace(
+    until: float, cleared: float | None, said: list[str]
+) -> None:
+    her = graced(10)
+    held(her, 60, until)
+    if cleared is not None:
+        her.pass_to(at(cleared))
+        her.take(HoldCleared(event_id="e", source="desk", occurred_at=at(cleared), by="b"))
+    her.pass_to(at(110))
+    assert told(her)[3:] == [
+        ("2024-12-03T00:00:00Z", "TierWarning"),  # it is cleared
+        (said[0], "TierWarning"),
+        (said[1], "grace_ended", "gold", "basic"),
+    ]
+
+
+def test_who_earns_it_in_a_hold_is_not_warned_after_it() -> None:
+    her = graced(10)
+    held(her, 60, 70)
+    buys(her, 62)
+    her.pass_to(at(80))
+    assert told(her)[3:] == [("2024-12-03T00:00:00Z", "TierWarning")]
+
+
+def test_a_stay_that_is_over_in_a_hold_ends_with_it() -> None:
+    her = customer(f"{GOLD}, minimum_stay: 50d")
+    buys(her, 12, 13, 40)
+    held(her, 60, 70)
+    her.pass_to(at(75))
+    assert told(her)[2:] == [
+        ("2024-12-01T00:00:00Z", "TierWarning"),
+        ("2024-12-03T00:00:00Z", "TierWarning"),
+        ("2024-12-13T00:00:00Z", "hold_ended", "gold", "basic"),
     ]
 
 
