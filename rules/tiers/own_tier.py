@@ -231,14 +231,17 @@ class OwnTier:
 
     def _decide(self, review: int) -> None:
         """Hold a review; one that an event has moved into the past costs no tier."""
-        judged, warned = self.judge.as_of(review), self.standing.warned
+        judged, warned, tier = self.judge.as_of(review), self.standing.warned, self.tier
         best = highest(judged.qualified)
         if best > self.tier:
             self._rise(best, judged)
         elif self._is_held(judged):
             self._clear()
         elif self.scene.event_at is None and (warned is None or warned.ends_at <= self.scene.at):
-            self._fail_review(review, judged)
+            if warned is not None and warned.review != review:
+                self._end_grace(warned)  # of the review before
+            if self.tier == tier:
+                self._fail_review(review, judged)
 
     def _fail_review(self, review: int, judged: Judged) -> None:
         ends_at = self._deadline(self.tier, self.since, review)

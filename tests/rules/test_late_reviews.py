@@ -106,6 +106,16 @@ def test_who_bought_enough_in_the_grace_is_not_warned_late() -> None:
     assert len(told(her)) == 2
 
 
+def test_a_grace_that_ends_as_the_next_review_is_held_ends_as_it_said() -> None:
+    her = customer(f"{GOLD}, grace: 31d")
+    buys(her, 12, 13, 40)
+    her.pass_to(at(120))
+    assert told(her)[2:] == [
+        ("2024-12-01T00:00:00Z", "TierWarning"),
+        ("2025-01-01T00:00:00Z", "grace_ended", "gold", "basic"),
+    ]
+
+
 def test_what_is_booked_on_the_day_of_a_graces_end_rescues_nobody() -> None:
     her = graced(10)
     buys(her, 68.001, told_at=67.999)
