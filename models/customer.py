@@ -132,6 +132,14 @@ class Override(msgspec.Struct, array_like=True, frozen=True):
     until: int | None
 
 
+class Brought(msgspec.Struct, array_like=True, frozen=True):
+    """A tier that a merge brought, and the grace after a review that it is in."""
+
+    tier: int
+    since: int
+    warned: Warned | None = None
+
+
 class Standing(msgspec.Struct, array_like=True):
     """What beside the rules has a say in a customer's tier; most customers have none of it.
 
@@ -145,7 +153,7 @@ class Standing(msgspec.Struct, array_like=True):
     shadow: tuple[int, int] | None = None
     hold_until: int | None = None
     reviewed_at: int | None = None  # the last review that was held, or since when there are any
-    brought: tuple[int, int] | None = None  # a merge's tier and since when; not looked at yet
+    brought: Brought | None = None  # not looked at yet
 
 
 class Asked(msgspec.Struct, array_like=True):

@@ -245,8 +245,9 @@ def _standing(standing: Standing, before: Book, after: Book) -> Standing | None:
         tier = moved(standing.shadow[0])
         carried.shadow = None if tier is None else (tier, standing.shadow[1])
     if standing.brought is not None:
-        tier = moved(standing.brought[0])
-        carried.brought = None if tier is None else (tier, standing.brought[1])
+        tier = moved(standing.brought.tier)
+        brought = msgspec.structs.replace(standing.brought, tier=tier or 0)
+        carried.brought = None if tier is None else brought
     return carried
 
 

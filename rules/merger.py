@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from models.customer import (
+    Brought,
     Conclusions,
     CustomerState,
     Standing,
+    Warned,
     pack,
     remember_all,
 )
@@ -126,20 +128,32 @@ def _stand(state: CustomerState, sent: CustomerState, event: CustomerMoved, book
             standing.override = msgspec.structs.replace(other.override, tier=index)
     if other is not None and other.hold_until is not None:
         standing.hold_until = max(standing.hold_until or 0, other.hold_until)
+    grace = None
     if other is not None and book.timing.review != "continuous":
+        grace = _grace(other)
         known = [at for at in (standing.reviewed_at, other.reviewed_at) if at is not None]
         standing.reviewed_at = max(known, default=None)  # what was reviewed is not so again
     own, _ = _own(state)
     if tier is not None and since is not None and (own is None or tier > own):
-        standing.brought = (tier, since)
+        standing.brought = Brought(tier, since, grace)
     concluded.standing = standing
+
+
+def _grace(standing: Standing) -> Warned | None:
+    """Return the grace after a failed review, which goes on; who is told of it is another one."""
+    warned, reviewed = standing.warned, standing.reviewed_at
+    if warned is None or warned.review is None or warned.review > (reviewed or 0):
+        return None
+    return msgspec.structs.replace(warned, id=b"", revision=0)
 
 
 def _own(state: CustomerState) -> tuple[int, int] | tuple[None, None]:
     """Return the tier that is a customer's own beneath an override, and since when."""
     concluded, standing = state.concluded, state.concluded.standing
-    if standing is not None and (own := standing.brought or standing.shadow) is not None:
-        return own
+    if standing is not None and standing.brought is not None:
+        return standing.brought.tier, standing.brought.since
+    if standing is not None and standing.shadow is not None:
+        return standing.shadow
     if concluded.tier is None or concluded.tier_since is None:
         return None, None
     return concluded.tier, concluded.tier_since

@@ -60,9 +60,10 @@ class OwnTier:
     def _receive(self) -> None:
         """Go on from what a merge brought; a warning about a lower tier is over with that."""
         brought, self.standing.brought = self.standing.brought, None
-        if brought is not None and brought[0] > self.tier:
+        if brought is not None and brought.tier > self.tier:
             self._clear()
-            self.tier, self.since = brought
+            self.tier, self.since = brought.tier, brought.since
+            self.standing.warned = brought.warned
             self.reason = "qualified"
 
     def _rise(self, tier: int, judged: Judged) -> None:

@@ -105,7 +105,9 @@ def _joined(scene: Scene) -> Settled:
     """
     concluded = scene.judge.state.concluded
     standing = concluded.standing or Standing()
-    tier, since = standing.brought or (highest(scene.judged.qualified), scene.said_at)
+    tier, since = highest(scene.judged.qualified), scene.said_at
+    if standing.brought is not None:
+        tier, since, standing.warned = msgspec.structs.astuple(standing.brought)
     concluded.standing = standing
     if scene.judge.book.timing.review != "continuous":
         standing.reviewed_at = scene.said_at

@@ -9,7 +9,7 @@ from models import events
 from models.churn import Coins
 from models.churn_calibration import Platt
 from models.churn_model import RiskModel
-from models.customer import Conclusions, CustomerState, Lost, Override, Standing, Warned
+from models.customer import Brought, Conclusions, CustomerState, Lost, Override, Standing, Warned
 from models.errors import BadRulebook
 from rules.eras import ENGINE, Carried, EngineTooOld, Era, EraRecord, carry_over, succeed
 from tests.rules.driving import GOLD, SILVER, activation, book
@@ -135,12 +135,13 @@ def test_what_stands_about_a_tier_is_carried_over_with_it(
     """Deadlines are promises: they stand, whatever becomes of the tier."""
     override = Override("o", 2, exactly=True, reason="r", by="ana", until=9)
     warned = Warned(b"w", 1, 0, 7)
-    standing = Standing(warned, warned, Lost(2, 1, 5, b"l"), override, (2, 3), 8, 4, (2, 6))
+    standing = Standing(warned, warned, Lost(2, 1, 5, b"l"), override, (2, 3), 8, 4, Brought(2, 6))
     state = CustomerState(concluded=Conclusions(tier=0, standing=standing))
     carry_over(state, begun(book()), begun(book(2, tiers=ladder)))
     carried = Standing(warned, warned, hold_until=8, reviewed_at=4)
     if tier is not None:
-        carried.lost, carried.shadow, carried.brought = Lost(tier, 1, 5, b"l"), (tier, 3), (tier, 6)
+        carried.lost, carried.shadow = Lost(tier, 1, 5, b"l"), (tier, 3)
+        carried.brought = Brought(tier, 6)
         carried.override = msgspec.structs.replace(override, tier=tier)
     assert state.concluded.standing == carried
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from models.decisions import TierChanged, TierWarning
-from models.events import HoldCleared, HoldSet, Refund
-from tests.rules.driving import Driver, activation, at
+from models.events import CustomersMerged, HoldCleared, HoldSet, Refund
+from tests.rules.driving import WHO, Driver, activation, at
 from tests.rules.test_reviews import told
 
 _BOOK = """
@@ -211,3 +211,38 @@ def test_a_review_that_a_hold_skipped_is_not_held_late() -> None:
     her.take(RETURNED)
     her.pass_to(at(57))
     assert len(told(her)) == 2
+
+
+def merged(absorbed: Driver, survivor: Driver, day: float) -> None:
+    """Let two turn out to be one."""
+    for each in (absorbed, survivor):
+        each.pass_to(at(day))
+    merge = CustomersMerged(
+        event_id="m", source="crm", occurred_at=at(day), absorbed=WHO, survivor="bob", by="kim"
+    )
+    survivor.take(absorbed.take(merge).moved)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_the_grace_after_a_review_goes_on_after_a_merge(*, is_known: bool) -> None:
+    survivor = customer(f"{GOLD}, grace: 10d")
+    if is_known:
+        buys(survivor, 20)
+    merged(graced(10), survivor, 60)
+    survivor.pass_to(at(80))
+    begun = [("2024-10-24T00:00:00Z", "joined", "None", "basic")] if is_known else []
+    moved = ("qualified", "basic", "gold") if is_known else ("joined", "None", "gold")
+    assert told(survivor) == [
+        *begun,
+        ("2024-12-03T00:00:00Z", *moved),
+        ("2024-12-03T00:00:00Z", "TierWarning"),
+        ("2024-12-11T00:00:00Z", "grace_ended", "gold", "basic"),
+    ]
+
+
+def test_what_both_have_bought_passes_the_review_of_one() -> None:
+    survivor = customer(f"{GOLD}, grace: 10d")
+    buys(survivor, 45)
+    merged(graced(10), survivor, 60)
+    survivor.pass_to(at(80))
+    assert told(survivor)[1:] == [("2024-12-03T00:00:00Z", "qualified", "basic", "gold")]
