@@ -179,7 +179,8 @@ class Carried(NamedTuple):
     """What an old rulebook called a customer's tier and her categories, and what is gone with it.
 
     `categories` are by dimension; `dimensions`, `policies` (which were held) and the actions of
-    `requests` are those that the new rulebook does not have by these names.
+    `requests` are those that the new rulebook does not have by these names; `ladder` are the names
+    of all its tiers.
     """
 
     tier: str | None
@@ -187,6 +188,7 @@ class Carried(NamedTuple):
     dimensions: Sequence[Dimension]
     policies: Sequence[Policy]
     requests: Sequence[tuple[Action, Asked]]
+    ladder: frozenset[str]
 
 
 def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
@@ -218,7 +220,8 @@ def carry_over(state: CustomerState, old: Era, new: Era) -> Carried | None:
     requests = _carry_actions(concluded, before, after)
     known_now = {dimension.name for dimension in after.dimensions}
     gone = [dimension for dimension in before.dimensions if dimension.name not in known_now]
-    return Carried(tier, categories, gone, policies, requests)
+    ladder = frozenset(tier.name for tier in before.tiers)
+    return Carried(tier, categories, gone, policies, requests, ladder)
 
 
 def _found(categories: Mapping[str, tuple[str, ...]], named: Dimension) -> tuple[str, ...] | None:

@@ -16,7 +16,7 @@ from rules import churn_risk
 from rules.acting import Request, asked
 from rules.announcing.churn import churn_changed
 from rules.announcing.envelope import ACTION, SEGMENT, Envelope, Trigger, enveloped
-from rules.announcing.tier import lacks, tier_changed, warning
+from rules.announcing.tier import falls_to, lacks, tier_changed, warning
 from rules.explanation.view import View
 from rules.tiers.tiering import Move, Outcome, visible_warning
 from rules.timers import outlook
@@ -96,8 +96,10 @@ def _tier(envelope: Envelope, judge: Judge, change: Change, decisions: list[AnyD
     warned = visible_warning(standing) or standing.ending or standing.warned
     assert warned is not None
     lacking = lacks(judge, warned, tier, change.at)
-    lacks_other = change.missing is not None and change.missing != lacking
-    if running == "set" or lacks_other or renamed:
+    is_other = renamed or (change.missing is not None and change.missing != lacking)
+    if carried is not None and not is_other:
+        is_other = falls_to(judge, envelope.occurred_at, tier, warned.ends_at) not in carried.ladder
+    if running == "set" or is_other:
         decisions.append(warning(envelope, judge, warned, running, lacking, tier))
 
 

@@ -132,7 +132,7 @@ def warning(
         warning_revision=warned.revision,
         tier=book.tiers[tier].name,
         labels=dict(book.tiers[tier].label),
-        falls_to=book.tiers[_falls_to(judge, envelope.occurred_at, tier, warned.ends_at)].name,
+        falls_to=falls_to(judge, envelope.occurred_at, tier, warned.ends_at),
         reason=WARNING_REASONS[warned.reason],
         ends_at=rfc3339(warned.ends_at),
         missing=lacking[0],
@@ -154,11 +154,13 @@ def lacks(judge: Judge, warned: Warned, tier: int, at: int) -> Missing:
     return missing(then, tier), missing(now, tier)
 
 
-def _falls_to(judge: Judge, at: int, tier: int, ends_at: int) -> int:
-    """Return where she will be once a warning about a tier has come true."""
+def falls_to(judge: Judge, at: int, tier: int, ends_at: int) -> str:
+    """Return the tier that she will be in once a warning about one has come true."""
     below = tier
     for instant, then, _ in islice(forward(judge, at, at), _STEPS_MAX):
         if instant > ends_at:
             break
         below = then
-    return below if below < tier else judge.best_below(tier, judge.at(ends_at))
+    if below >= tier:
+        below = judge.best_below(tier, judge.at(ends_at))
+    return judge.book.tiers[below].name

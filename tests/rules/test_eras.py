@@ -109,6 +109,7 @@ def begun(text: str) -> Era:
     return Era(succeed(None, activation(0, text), None))
 
 
+_LADDER = frozenset({"basic", "silver", "gold"})
 LADDERS = pytest.mark.parametrize(
     ("ladder", "tier"),
     [
@@ -122,7 +123,7 @@ LADDERS = pytest.mark.parametrize(
 def test_a_tier_is_carried_over_by_name(ladder: tuple[str, ...], tier: int | None) -> None:
     state = CustomerState(concluded=Conclusions(tier=2, categories=[1], quiet_until=5))
     carried = carry_over(state, begun(book()), begun(book(2, tiers=ladder)))
-    assert carried == Carried("gold", {"buyer": ("quiet",)}, [], [], [])
+    assert carried == Carried("gold", {"buyer": ("quiet",)}, [], [], [], _LADDER)
     assert state.concluded.tier == tier
     assert state.concluded.categories == [1]
     assert state.concluded.quiet_until is None  # other bounds may be reached sooner
@@ -151,7 +152,7 @@ def test_a_category_is_carried_over_by_name(change: str, category: int | None) -
     state = CustomerState(concluded=Conclusions(tier=0, categories=[1]))
     text = book(2).replace("name: quiet", change)
     carried = carry_over(state, begun(book()), begun(text))
-    assert carried == Carried("basic", {"buyer": ("quiet",)}, [], [], [])
+    assert carried == Carried("basic", {"buyer": ("quiet",)}, [], [], [], _LADDER)
     assert state.concluded.categories == [category]
 
 
@@ -165,5 +166,5 @@ def test_another_model_under_the_same_rulebook_carries_everything_as_it_is() -> 
 def test_who_is_nowhere_yet_is_carried_over_to_nowhere() -> None:
     state = CustomerState()
     carried = carry_over(state, begun(book()), begun(book(2, tiers=())))
-    assert carried == Carried(None, {}, [], [], [])
+    assert carried == Carried(None, {}, [], [], [], _LADDER)
     assert (state.concluded.tier, state.concluded.categories) == (None, [None])

@@ -213,3 +213,20 @@ def test_a_running_warning_follows_the_name_of_its_tier(
     assert [d.state for d in warnings] == said
     assert {(d.warning_id, d.tier) for d in warnings} <= {(warned.warning_id, tier)}
     assert [d.to for d in tiers(customer)] == ["or"] * len(said)
+
+
+@pytest.mark.parametrize(
+    ("was", "said"), [("base", [("revised", "gold", "new")]), ("silver", [])], ids=["hers", "other"]
+)
+def test_a_running_warning_follows_the_name_of_where_she_falls_to(
+    was: str, said: list[tuple[str, str, str]]
+) -> None:
+    customer = Driver(book(1, "", LADDER), first_tick=at(0))
+    customer.take(customer.purchase(at(1), 40_000))
+    customer.pass_to(at(22))
+    customer.said.clear()
+    renamed = LADDER.replace(f"name: {was}", f"name: new, was: [{was}]")
+    customer.activate(activation(1, book(2, "", renamed)))
+    customer.pass_to(at(23))
+    warnings = [d for d in customer.said if isinstance(d, TierWarning)]
+    assert [(d.state, d.tier, d.falls_to) for d in warnings] == said
