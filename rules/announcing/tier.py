@@ -87,13 +87,17 @@ def tier_changed(
 
 
 def _valid_until(state: CustomerState, review: int | None) -> str | None:
-    """Return until when a tier is certain: an override's end, a running grace's, or a review."""
+    """Return until when a tier is certain: an override's end, a running grace's, or a review.
+
+    An override that ends in a hold keeps the tier until the hold ends.
+    """
     standing = state.concluded.standing
     if standing is None:
         return None
     override, warned = standing.override, standing.warned
     if override is not None and override.tier == state.concluded.tier:
-        return None if override.until is None else rfc3339(override.until)
+        until = override.until
+        return None if until is None else rfc3339(max(until, standing.hold_until or 0))
     if review is None:
         return None
     return rfc3339(review if warned is None else min(review, warned.ends_at))

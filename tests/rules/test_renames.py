@@ -6,7 +6,7 @@ import pytest
 
 from models.calendar import rfc3339
 from models.decisions import ActionRequested, SegmentChanged, TierChanged, TierWarning
-from models.events import CustomerErased
+from models.events import CustomerErased, HoldSet, OverrideSet
 from tests.rules.driving import Driver, activation, at
 
 _BOOK = """
@@ -230,3 +230,22 @@ def test_a_running_warning_follows_the_name_of_where_she_falls_to(
     customer.pass_to(at(23))
     warnings = [d for d in customer.said if isinstance(d, TierWarning)]
     assert [(d.state, d.tier, d.falls_to) for d in warnings] == said
+
+
+def test_what_a_hold_keeps_of_an_override_is_certain_until_the_hold_ends() -> None:
+    customer = Driver(book(1, ""), first_tick=at(0))
+    override = OverrideSet(
+        event_id="o", source="desk", occurred_at=at(1), override_id="o", tier="silver",
+        mode="at_least", reason="r", by="b", until=at(5),
+    )  # fmt: skip
+    hold = HoldSet(event_id="h", source="desk", occurred_at=at(1), reason="r", by="b", until=at(9))
+    for each in (override, hold):
+        customer.take(each)
+    customer.pass_to(at(7))
+    customer.activate(activation(1, book(2, "", ARGENT)))
+    customer.pass_to(at(30))
+    assert [(d.to, d.valid_until) for d in tiers(customer)] == [
+        ("silver", rfc3339(at(5))),
+        ("argent", rfc3339(at(9))),
+        ("base", None),
+    ]
