@@ -194,7 +194,7 @@ class ActionRequested(Decision, frozen=True, kw_only=True):
     """`segment.action-requested.v1`: somebody should act, or stop acting, for a customer.
 
     A policy starts and stops; an action is done, and cancelled while it is still valid and its
-    reason ends.
+    reason ends. `cancels` is the id of the output that asked, by whatever name it was called then.
     """
 
     action: str

@@ -137,7 +137,7 @@ class Refund(CustomerInput):
     kind: Literal["return", "cancellation", "price_adjustment", "chargeback"]
 
     full: bool = False
-    """Whether the order stops counting as an order."""
+    """Whether the order stops counting as an order: to be said once of each order."""
 
     reason: Name | None = None
     lines: Lines = ()
