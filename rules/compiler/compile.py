@@ -21,8 +21,9 @@ from rules.compiler import due, explaining, writing
 from rules.facts.cases import EMPTY, folded
 from rules.language.check import check
 from rules.language.checked import Rules
+from rules.language.conclusions import Churn, TierEntry, Tiers
 from rules.language.derived import dimensions_of, labelled
-from rules.language.entries import Churn, Rulebook, TierEntry, Tiers
+from rules.language.entries import Rulebook
 from rules.language.rulebook import read
 from rules.language.tree import is_momentary
 

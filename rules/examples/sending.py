@@ -18,14 +18,14 @@ from models.wire.accept import accept
 from models.wire.base import SCHEMA_VERSION
 from models.wire.profile import Patch
 from models.wire.topics import TOPICS, home_of
-from rules.language.rulebook import nearest
+from rules.language.hints import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
 
     from models.events import CustomerEvent, EraEvent
-    from rules.examples.stories import (
+    from rules.examples.steps import (
         ActivityStep,
         ComplaintStep,
         FeedbackStep,
@@ -35,9 +35,8 @@ if TYPE_CHECKING:
         PurchaseStep,
         RefundStep,
         ScoreStep,
-        Step,
-        Story,
     )
+    from rules.examples.stories import Step, Story
 
 CUSTOMER = "C-1"
 _SOURCE = "example"

@@ -7,150 +7,57 @@ zone, and the clock ticks at every day start and just before each line.
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from models.calendar import DAY_S, Calendar, day_number
-from models.events import Channel, Polarity, Severity
-from models.wire.fields import INSTANT_MAX_S
+from models.calendar import day_number
+from rules.examples.steps import (
+    LAST,
+    ActivityStep,
+    ComplaintStep,
+    Day,
+    FeedbackStep,
+    HoldStep,
+    OverrideStep,
+    PurchaseStep,
+    RefundStep,
+    ScoreStep,
+    Text,
+)
+from rules.language.construct import Entry
 
 STEPS_MAX = 200
 TIMES_MAX = 400
-# In every zone, the noon of these days is an instant that events may carry.
-_FIRST, _LAST = Calendar.date(1), Calendar.date(INSTANT_MAX_S // DAY_S - 1)
 
-Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
-Amount: TypeAlias = Annotated[Decimal, Field(ge=0, le=10**12)]
 Four: TypeAlias = tuple[Decimal, Decimal, Decimal, Decimal]
-Day: TypeAlias = Annotated[date, Field(ge=_FIRST, le=_LAST)]
 Change: TypeAlias = tuple[Text | None, Text | None]  # from, to; null: unknown or not yet
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LineStep(_Model):
-    """One line of an order; `list` is its price before a discount."""
-
-    amount: Amount
-    category: Text | None = None
-    brand: Text | None = None
-    own_brand: bool | None = None
-    custom: bool | None = None
-    grade: Text | None = None
-    quantity: Decimal | None = None
-    unit: Text | None = None
-    list: Amount | None = None
-
-
-class PurchaseStep(_Model):
-    """A paid order; `amount` in whole units of the rulebook's currency. It supplies refunds' day.
-
-    `lines` need no `amount`: it is their sum.
-    """
-
-    amount: Amount | None = None
-    order: Text | None = None
-    channel: Channel | None = None
-    margin: Decimal | None = None
-    answers: Text | None = None
-    lines: tuple[LineStep, ...] = ()
-
-    @model_validator(mode="after")
-    def _has_an_amount(self) -> Self:
-        if self.amount is None and not self.lines:
-            raise ValueError("a purchase has an `amount`, or `lines`")
-        return self
-
-
-class RefundStep(_Model):
-    """Money given back for an earlier order of the story, which supplies its day."""
-
-    amount: Annotated[Decimal, Field(gt=0, le=10**12)]
-    order: Text | None = None
-    full: bool = False
-
-
-class ComplaintStep(_Model):
-    """A step in a complaint's life; `id` joins the steps of one complaint."""
-
-    type: Literal["product_quality", "service_attitude", "delivery", "billing", "other"] = "other"
-    severity: Severity | None = None
-    action: Literal["opened", "acknowledged", "amended", "resolved", "reopened", "retracted"] = (
-        "opened"
-    )
-    outcome: Literal["satisfied", "unsatisfied", "rejected"] | None = None
-    amount: Amount | None = None
-    id: Text | None = None
-
-
-class FeedbackStep(_Model):
-    """An answer; without `polarity` it follows from the score as it does for real ones."""
-
-    metric: Literal["csat", "nps", "ces", "stars", "label"]
-    score: int | None = None
-    polarity: Polarity | None = None
-    kind: Literal["survey", "review", "suggestion"] = "survey"
-    topic: Literal["product", "brand", "service", "delivery"] | None = None
-    public: bool = False
-    action: Literal["given", "amended", "retracted"] = "given"
-    id: Text | None = None
-
-
-class ActivityStep(_Model):
-    """An engagement of a kind."""
-
-    kind: Text
-    name: Text | None = None
-    quantity: Decimal | None = None
-    unit: Text | None = None
-    channel: Channel | None = None
-    other: Text | None = None
-    relation: Literal["family", "friend", "colleague", "circle"] | None = None
-    answers: Text | None = None
-
-
-class OverrideStep(_Model):
-    """Somebody decides the tier, until the beginning of a day."""
-
-    tier: Text
-    mode: Literal["at_least", "exactly"] = "at_least"
-    until: Day | None = None
-    id: Text = "override"
-
-
-class HoldStep(_Model):
-    """No demotion, warning, churn output or action until the beginning of a day."""
-
-    until: Day
-
-
-class ScoreStep(_Model):
-    """A score from outside, valid until the beginning of a day."""
-
-    name: Text
-    value: float
-    until: Day | None = None
-
-
-class ExpectWarning(_Model):
+class ExpectWarning(Entry):
     """The warning that runs. `missing`: by fact, in whole units of the currency or as a number.
 
     Null of `missing` is nothing.
     """
 
     ends: Day | None = None
+    """The day at whose beginning the tier is lost."""
+
     reason: Literal["keep_failed", "review", "override_ending"] | None = None
+    """Why it is warned of."""
+
     revision: int | None = None
+    """How many times the warning has been told, the first time included."""
+
     missing: dict[Text, Decimal] | None = None
+    """By fact, what is still needed as of its end."""
+
     missing_now: dict[Text, Decimal] | None = None
+    """By fact, what is still needed as of now."""
 
 
-class Expect(_Model):
+class Expect(Entry):
     """What holds after a step; null is unknown, or none. What is left out may be anything.
 
     `changes` names a subset of the tier, band and dimensions that changed because of it, or none.
@@ -160,39 +67,89 @@ class Expect(_Model):
     """
 
     tier: Text | None = None
+    """The tier she is in."""
+
     band: Text | None = None
+    """Her churn band: low, medium or high."""
+
     segment: dict[Text, Text | tuple[Text, ...] | None] = {}
+    """By dimension, the category she is in: `{scale: large}`; groups are in or out."""
+
     changes: dict[Text, Change] | Literal["none"] | None = None
+    """What changed because of this step: `{tier: [key, vip]}`, or `none`."""
+
     reason: Text | None = None
+    """The reason that was told with the tier, such as `qualified`."""
+
     warning: ExpectWarning | Literal["none"] | None = None
+    """The warning that runs, or `none`."""
+
     policies: tuple[Text, ...] | None = None
+    """All policies that are held."""
+
     actions: tuple[Text, ...] | None = None
+    """All actions that are asked for because of this step."""
+
     cancelled: tuple[Text, ...] | None = None
+    """All actions that are called off because of this step."""
 
 
-class Step(_Model):
+class Step(Entry):
     """One line of a story: at most one event, repeated `times` every so many days.
 
     `happened` is when its event happened, where that is earlier than it is heard of.
     """
 
     at: Day
+    """The date, such as `2026-01-05`: noon in the rulebook's zone."""
+
     happened: Day | None = None
+    """When the event happened, where that is earlier than `at`."""
+
     purchase: PurchaseStep | None = None
+    """She buys."""
+
     refund: RefundStep | None = None
+    """Money is given back for an earlier order."""
+
     complaint: ComplaintStep | None = None
+    """She complains, or a complaint goes on."""
+
     feedback: FeedbackStep | None = None
+    """She gives her opinion."""
+
     profile: dict[Text, Any] | None = None
+    """Attributes that become known: `{city: Ningbo}`; null deletes one."""
+
     activity: ActivityStep | None = None
+    """She does something else."""
+
     override: OverrideStep | None = None
+    """Somebody decides her tier."""
+
     override_cleared: Text | None = None
+    """The id of an override that ends."""
+
     hold: HoldStep | None = None
+    """Nothing is to be taken from her or asked of her for a time."""
+
     hold_cleared: Literal[True] | None = None
+    """`true`: the hold ends."""
+
     score: ScoreStep | None = None
+    """A score comes from outside."""
+
     erased: Text | None = None
+    """Why she is forgotten, such as `request`."""
+
     times: Annotated[int, Field(ge=1, le=TIMES_MAX)] = 1
+    """How many times the event happens."""
+
     every: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}d$")] = "1d"
+    """How many days lie between the times: `10d`."""
+
     expect: Expect | None = None
+    """What holds after it, after the last of its times."""
 
     @model_validator(mode="after")
     def _one_event(self) -> Self:
@@ -205,21 +162,26 @@ class Step(_Model):
 
     @model_validator(mode="after")
     def _ends_in_time(self) -> Self:
-        if day_number(self.at) + (self.times - 1) * int(self.every[:-1]) > day_number(_LAST):
-            what = f"`times` and `every` lead beyond {_LAST}, and no event is later"
+        if day_number(self.at) + (self.times - 1) * int(self.every[:-1]) > day_number(LAST):
+            what = f"`times` and `every` lead beyond {LAST}, and no event is later"
             raise ValueError(f"{what}; write fewer, or closer together")
         return self
 
 
-class CutsStep(_Model):
+class CutsStep(Entry):
     """RFM cuts: four each, rising, between the five grades; `monetary` in whole units of money."""
 
     recency: Four
+    """In days since the last purchase."""
+
     frequency: Four
+    """In orders."""
+
     monetary: Four
+    """In whole units of the currency."""
 
 
-class Story(_Model):
+class Story(Entry):
     """An example: its name, and its steps in the order of time.
 
     `cuts` are in force from its beginning. Without any, RFM grades and segments are unknown, as
@@ -227,8 +189,13 @@ class Story(_Model):
     """
 
     name: Annotated[str, Field(min_length=1)]
+    """What it shows, in a sentence."""
+
     cuts: CutsStep | None = None
+    """The RFM cuts that are in force from its beginning."""
+
     story: Annotated[tuple[Step, ...], Field(min_length=1, max_length=STEPS_MAX)]
+    """What happens to one customer, in the order of time."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -238,7 +205,4 @@ class Story(_Model):
         return self
 
 
-STEP_MODELS = (
-    *(LineStep, PurchaseStep, RefundStep, ComplaintStep, FeedbackStep, ActivityStep),
-    *(OverrideStep, HoldStep, ScoreStep, CutsStep, Expect, ExpectWarning),
-)
+STORY_MODELS: tuple[type[Entry], ...] = (Story, Step, CutsStep, Expect, ExpectWarning)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from models.fold_series import RETENTION_DAYS
-from rules.language.rulebook import nearest
+from rules.language.hints import nearest
 
 Kind: TypeAlias = Literal[
     "days", "choice", "choices", "text", "texts", "list", "date", "custom", "whole", "points"

@@ -24,8 +24,9 @@ from rules.language.checked import (
     facts_in,
     trees_in,
 )
+from rules.language.construct import Named
 from rules.language.document import Document, Finding, Path, refusal
-from rules.language.entries import RULES_MAX, ActionEntry, Named, Rulebook
+from rules.language.entries import RULES_MAX, ActionEntry, Rulebook
 from rules.language.reading import Reader
 from rules.language.tree import (
     ALWAYS,

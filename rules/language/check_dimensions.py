@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rules.facts.vocabulary import Unit
 from rules.language.checked import DimensionRules, Level
+from rules.language.conclusions import DimensionEntry, LevelEntry
 from rules.language.document import Path
-from rules.language.entries import DimensionEntry, LevelEntry
 from rules.language.reading import Reader
 from rules.language.regions import Range, reach
 from rules.language.tree import Condition, Constant, Fact, Lookup, Value, dimension_of

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rules.language.checked import TierRules
+from rules.language.conclusions import TierEntry
 from rules.language.document import Path
-from rules.language.entries import TierEntry
 from rules.language.reading import Reader
 
 _NONE = "0d"

@@ -13,7 +13,7 @@ from rules.facts.vocabulary import Unit
 from rules.language.document import Path
 from rules.language.entries import PointsEntry, Rulebook
 from rules.language.expression import BadExpression, parse_condition, parse_value
-from rules.language.rulebook import nearest
+from rules.language.hints import nearest
 from rules.language.scalars import Number
 from rules.language.tree import Condition, Points, Value, size
 from rules.language.units import Typed

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from rules.book import Category, Dimension
 from rules.facts import rfm
 from rules.language.checked import DimensionRules
-from rules.language.entries import DimensionEntry, LifecycleEntry, Rulebook
+from rules.language.conclusions import DimensionEntry, LifecycleEntry
+from rules.language.entries import Rulebook
 from rules.language.results import Result, Results
 from rules.language.tree import Compare, Condition, Constant, Fact
 

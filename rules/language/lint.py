@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from rules.language.checked import DimensionRules, Rules, TierRules
+from rules.language.conclusions import DimensionEntry
 from rules.language.document import Path
-from rules.language.entries import DimensionEntry
 from rules.language.lint_actions import is_asked_for
 from rules.language.reading import Reader
 from rules.language.regions import Box, Range, always, boxes, covers

@@ -10,11 +10,11 @@ from models.money import MINOR_DIGITS
 from rules.facts.vocabulary import Unit
 from rules.language.entries import Rulebook, TableEntry
 from rules.language.expression import BadExpression
-from rules.language.rulebook import nearest
+from rules.language.hints import nearest
+from rules.language.scalars import COUNTED
 from rules.language.tree import BARE, Constant
 
 NUMBER_MAX = 10**15
-_COUNTED = tuple(unit for unit in Unit if unit not in {Unit.MONEY, Unit.TEXT, Unit.TRUTH})
 
 Note: TypeAlias = Callable[[tuple[str | int, ...], str, str], None]
 Parameters: TypeAlias = Mapping[str, tuple[Constant, Unit] | None]
@@ -82,7 +82,7 @@ def measured(name: str, value: float, written: str, currency: str) -> tuple[int 
     """
     if abs(value) > NUMBER_MAX:
         raise BadExpression(f"`{name}` is too large", f"at most {NUMBER_MAX:,}")
-    if written in _COUNTED:
+    if written in COUNTED:
         return value, Unit(written)
     if written == currency:
         minor = Decimal(str(value)).scaleb(MINOR_DIGITS[currency])
@@ -93,4 +93,4 @@ def measured(name: str, value: float, written: str, currency: str) -> tuple[int 
     if written in MINOR_DIGITS:
         hint = f"the rulebook's currency is {currency}; amounts in others are not compared"
         raise BadExpression(f"`{name}` is in {written}", hint)
-    raise BadExpression(f"`{written}` is not a unit", nearest(written, (*_COUNTED, currency)))
+    raise BadExpression(f"`{written}` is not a unit", nearest(written, (*COUNTED, currency)))

@@ -14,10 +14,10 @@ from rules.language.derived import results_of
 from rules.language.document import Document, Finding, Path
 from rules.language.entries import Rulebook
 from rules.language.expression import BadExpression
+from rules.language.hints import nearest
 from rules.language.parameters import parameters_of, tables_of
 from rules.language.places import places_of
 from rules.language.resolve import Resolver
-from rules.language.rulebook import nearest
 from rules.language.tree import Condition, Constant, Value
 
 _PERSONAL = tuple(sorted("age" if name == "birth_date" else name for name in PERSONAL))

@@ -15,11 +15,11 @@ from rules.facts.given import GIVEN
 from rules.facts.vocabulary import Unit
 from rules.language.definitions import SIZE_MAX, AlreadySaid, Definitions
 from rules.language.expression import BadExpression, parse_condition, parse_value
+from rules.language.hints import nearest
 from rules.language.parameters import NUMBER_MAX, Parameters, Tables
 from rules.language.resolve_facts import MOMENTS, arguments_of, no_fact, personal_attributes
 from rules.language.resolve_moments import crossing, event
 from rules.language.results import Result, Results
-from rules.language.rulebook import nearest
 from rules.language.tree import (
     PLACES,
     And,

@@ -9,7 +9,7 @@ from rules.facts.arguments import Argument as ArgumentSpec
 from rules.facts.given import GIVEN
 from rules.facts.profile import attributes
 from rules.language.expression import BadExpression
-from rules.language.rulebook import nearest
+from rules.language.hints import nearest
 from rules.language.tree import PLACES, Argument, Fact, render
 
 MOMENTS = ("entered", "left", "happened")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rules.facts.moments import ARGUMENTS
 from rules.language.expression import BadExpression
+from rules.language.hints import nearest
 from rules.language.results import Results
-from rules.language.rulebook import nearest
 from rules.language.tree import Argument, Crossing, Fact, Happened
 
 _TWO = 2

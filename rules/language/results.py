@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rules.language.expression import BadExpression
-from rules.language.rulebook import nearest
+from rules.language.hints import nearest
 from rules.language.tree import Fact, dimension_of
 
 Kind = Literal["single", "many", "open"]

@@ -5,16 +5,16 @@ A rule that is accepted works: what the language does not have is refused by nam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from rules.language.document import Document, Finding, Path, load, refusal
 from rules.language.entries import MODELS, Rulebook
+from rules.language.hints import listed
 from rules.language.include import included
 from rules.language.keys import keys, meant_keys
 
@@ -100,7 +100,7 @@ def _finding(document: Document, problem: ErrorDetails) -> Finding:
     kind = problem["type"]
     if kind == "extra_forbidden":
         meant = " or ".join(meant_keys(path))
-        hint = f"did you mean {meant}?" if meant else _known(keys(path[:-1]))
+        hint = f"did you mean {meant}?" if meant else listed(keys(path[:-1]))
         return document.finding(path, f"unknown key `{name}`", hint)
     if kind == "missing":
         return document.finding(path, f"`{name}` is missing", _HINTS.get(name, ""))
@@ -153,19 +153,6 @@ def _as_number(written: object) -> str:
             meant = number / 100 if text.endswith("%") else number
             return f"write {meant.normalize():f}, as a plain number"
     return ""
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint that names what was probably meant, or lists what there is."""
-    names = sorted(set(known))
-    close = get_close_matches(name, names, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
-    return _known(names) if names else ""
-
-
-def _known(names: Iterable[str]) -> str:
-    return f"known are: {', '.join(sorted(names))}"
 
 
 _KEYS = frozenset(

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from keyword import iskeyword
 from math import isfinite
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from models.money import MINOR_DIGITS
+from rules.facts.vocabulary import Unit
+
 TEXT_MAX = 128  # characters
+COUNTED = tuple(unit for unit in Unit if unit not in {Unit.MONEY, Unit.TEXT, Unit.TRUTH})
 
 
 def _is_no_keyword(name: str) -> str:
@@ -49,12 +53,24 @@ Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Asked: TypeAlias = Annotated[Name, AfterValidator(_is_no_keyword)]  # expressions name it
 Label: TypeAlias = dict[Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Za-z]+)?$")], str]
 Expression: TypeAlias = Annotated[str, Field(min_length=1)]
-Bound: TypeAlias = Annotated[str | int, PlainValidator(_bound)]  # a parameter's name, 0 or 1
-Number: TypeAlias = Annotated[int | float, PlainValidator(_number)]
+Bound: TypeAlias = Annotated[  # a parameter's name, 0 or 1
+    str | int, PlainValidator(_bound, json_schema_input_type=Expression | Literal[0, 1])
+]
+Number: TypeAlias = Annotated[
+    int | float, PlainValidator(_number, json_schema_input_type=int | float)
+]
+Measured: TypeAlias = Annotated[  # a currency, or a unit of facts
+    str,
+    Field(min_length=1),
+    WithJsonSchema({"type": "string", "enum": [*COUNTED, *MINOR_DIGITS]}),
+]
 Days: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")]
 DaysOrNone: TypeAlias = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,3})d$")]
 Duration: TypeAlias = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,3})[dh]$")]
 Lasting: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[dh]$")]
 Score: TypeAlias = Annotated[int, Field(ge=0, le=100, strict=True)]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
-TextOrNumber: TypeAlias = Annotated[str | int | float, PlainValidator(_text_or_number)]
+TextOrNumber: TypeAlias = Annotated[
+    str | int | float,
+    PlainValidator(_text_or_number, json_schema_input_type=Text | int | float),
+]

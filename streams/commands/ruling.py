@@ -15,6 +15,7 @@ from rules.compiler.compile import compile_book
 from rules.examples.coverage import coverage
 from rules.language.include import standalone
 from rules.language.nameable import nameable
+from rules.language.schema import schema
 from streams.commands import changing, previewing, rehearsing
 from streams.commands.books import BookFile, proofread, summary
 from streams.commands.changing import has_places
@@ -73,6 +74,12 @@ def list_facts() -> None:
         for said, facts in meanings.items():
             arguments.add_row(name, escape(said), ", ".join(facts) if len(meanings) > 1 else "")
     out.print(arguments)
+
+
+@app.command("schema")
+def show_schema() -> None:
+    """Print the JSON Schema of rulebooks, with which editors complete and check their keys."""
+    typer.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
 
 
 @app.command("coverage")

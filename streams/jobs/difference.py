@@ -8,14 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
-from rules.language.entries import (
-    CaseEntry,
-    DimensionEntry,
-    LevelEntry,
-    Named,
-    ParameterEntry,
-    Rulebook,
-)
+from rules.language.conclusions import CaseEntry, DimensionEntry, LevelEntry
+from rules.language.construct import Named
+from rules.language.entries import ParameterEntry, Rulebook
 
 Kind: TypeAlias = Literal["added", "removed", "renamed", "changed"]
 Said: TypeAlias = Mapping[str, str]

@@ -1,4 +1,7 @@
-"""Whatever is written, a rulebook passes or is refused with findings: never another error."""
+"""Whatever is written, a rulebook passes or is refused with findings: never another error.
+
+What passes is what the JSON Schema takes, too.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,14 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from models.errors import BadRulebook
 from rules.compiler.compile import compile_book
+from rules.language.document import load
+from rules.language.schema import schema
+
+VALIDATOR = Draft202012Validator(schema())
 
 WHOLE = """\
 rulebook: whole
@@ -105,6 +113,7 @@ def _passes_or_is_refused(data: st.DataObject) -> None:
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     with suppress(BadRulebook):
         compile_book(text)
+        VALIDATOR.validate(load(text, "rulebook.yaml").data)
 
 
 def _typed(node: Any) -> Any:  # noqa: ANN401  # any YAML value

@@ -14,18 +14,16 @@ from rules.eras import compiled
 from rules.facts.given import GIVEN
 from rules.facts.moments import EVENTS
 from rules.language.checked import Rules
-from rules.language.entries import (
-    ActionEntry,
+from rules.language.conclusions import (
     CaseEntry,
     Churn,
     DimensionEntry,
     LevelEntry,
     LifecycleEntry,
-    PointsEntry,
-    Rulebook,
     TierEntry,
     Tiers,
 )
+from rules.language.entries import ActionEntry, PointsEntry, Rulebook
 from rules.language.tree import (
     INVERSE,
     And,

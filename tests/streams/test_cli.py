@@ -1,5 +1,6 @@
 """The command line without services: what it offers, what it says when something is wrong."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from models.calendar import calendar
 from models.decisions import Cause, Rank, RulebookRef, TierChanged, encode
 from models.errors import TierstreamError
+from rules.language.schema import schema
 from streams.cli import app
 from streams.commands import common
 from streams.commands.telling import decoded, told
@@ -40,6 +42,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
         "rules diff",
         "rules preview",
         "rules facts",
+        "rules schema",
         "rules activate",
         "rules history",
         "clock status",
@@ -68,6 +71,12 @@ def test_every_fact_is_listed_with_its_unit(runner: CliRunner) -> None:
     assert "profile.income" in shown.output
     assert "score.<name>" in shown.output
     assert "month, quarter, half, year, last_month" in shown.output
+
+
+def test_the_schema_is_json(runner: CliRunner) -> None:
+    shown = runner.invoke(app, ["rules", "schema"])
+    assert shown.exit_code == 0
+    assert json.loads(shown.output) == schema()
 
 
 def test_examples_that_come_true_are_counted(runner: CliRunner) -> None:
