@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from rules.book import Book
 from rules.examples.rehearsal import Rehearsal, unreached
 from rules.language.rulebook import read
 from streams.commands.books import BookFile, proofread
@@ -15,22 +18,13 @@ def rehearse(file: BookFile) -> None:
     too: nobody has looked yet at what the rulebook does there.
     """
     text, book = proofread(file)
-    _, document = read(text, str(file))
     examples = book.source.examples
     if not examples:
         raise CommandFailed(
             f"{file} has no examples. Write some under `examples:`; the shipped rulebooks show how"
         )
     reached: set[str] = set()
-    failed = 0
-    for index, story in enumerate(examples):
-        rehearsal = Rehearsal(text)
-        rehearsal.play(story)
-        for step, what in rehearsal.failures:
-            place = "examples", index, "story", step
-            err.print(str(document.finding(place, what)), markup=False)
-        failed += bool(rehearsal.failures)
-        reached |= rehearsal.reached
+    failed = _failed(file, text, book, reached)
     for thing in sorted(unreached(book, reached)):
         out.print(f"no example reaches {thing}")
     if book.source.rfm and all(story.cuts is None for story in examples):
@@ -41,3 +35,33 @@ def rehearse(file: BookFile) -> None:
             "or what the examples expect"
         )
     out.print(f"all {len(examples)} examples of {file} came true")
+
+
+def refuse_untrue(file: Path, text: str, book: Book) -> None:
+    """Refuse a rulebook that does not do what its own examples say; it may have none.
+
+    Raises:
+        CommandFailed: an example did not come true; each is said with the line of its step.
+    """
+    failed = _failed(file, text, book, set())
+    if failed:
+        raise CommandFailed(
+            f"nothing was activated: {failed} of {len(book.source.examples)} examples of {file} "
+            "did not come true. Correct the rules, or what the examples expect; --untested "
+            "activates it as it is"
+        )
+
+
+def _failed(file: Path, text: str, book: Book, reached: set[str]) -> int:
+    """Play the examples and say what did not come true, and of how many; `reached` is added to."""
+    _, document = read(text, str(file))
+    failed = 0
+    for index, story in enumerate(book.source.examples):
+        rehearsal = Rehearsal(text)
+        rehearsal.play(story)
+        for step, what in rehearsal.failures:
+            place = "examples", index, "story", step
+            err.print(str(document.finding(place, what)), markup=False)
+        failed += bool(rehearsal.failures)
+        reached |= rehearsal.reached
+    return failed

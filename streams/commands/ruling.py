@@ -45,13 +45,23 @@ app.command()(previewing.preview)
 
 
 @app.command()
-def activate(file: BookFile, reason: Reason = None) -> None:
+def activate(
+    file: BookFile,
+    reason: Reason = None,
+    *,
+    untested: Annotated[
+        bool, typer.Option("--untested", help="Even if its examples do not come true.")
+    ] = False,
+) -> None:
     """Put a rulebook into force: every customer is concluded again under it, gradually.
 
-    It has to say what takes the place of a tier or category of the one before. A name and version
-    mean one text for ever; going back to an earlier one is activating that one again.
+    Its examples have to come true. It has to say what takes the place of a tier or category of the
+    one before. A name and version mean one text for ever; going back to an earlier one is
+    activating that one again.
     """
     text, book = proofread(file)
+    if not untested:
+        rehearsing.refuse_untrue(file, text, book)
     if run(_activate(text, book, reason)):
         out.print(f"{book.name} {book.version} is on its way into force: {summary(book)}")
     else:

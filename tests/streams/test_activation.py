@@ -110,6 +110,29 @@ def test_a_name_and_version_mean_one_rulebook_for_ever(control: MemoryLog, tmp_p
     assert written(control) == 3
 
 
+def test_a_rulebook_that_its_own_examples_contradict_is_not_activated(
+    control: MemoryLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shop.yaml"
+    example = """examples:
+  - name: who spends much is gold
+    story:
+      - {at: 2026-01-05, purchase: {amount: 999}, expect: {tier: gold}}
+"""
+    file.write_text(TEXT + example, encoding="utf-8")
+    with pytest.raises(CommandFailed, match=r"nothing was activated: 1 of 1 examples.*--untested"):
+        activate(file)
+    assert f"{file}:15: who spends much is gold, on 2026-01-05: " in capsys.readouterr().err
+    assert written(control) == 0
+    activate(file, untested=True)
+    assert written(control) == 1
+    file.write_text(
+        TEXT.replace("version: 1", "version: 2") + example.replace("999", "1000"), "utf-8"
+    )
+    activate(file)
+    assert written(control) == 2
+
+
 def test_what_ingress_would_refuse_is_not_called_activated(
     control: MemoryLog, tmp_path: Path
 ) -> None:
