@@ -73,7 +73,7 @@ class Expect(Entry):
     """Her churn band: low, medium or high."""
 
     segment: dict[Text, Text | tuple[Text, ...] | None] = {}
-    """By dimension, the category she is in: `{scale: large}`; groups are in or out."""
+    """By dimension, the category she is in: `{scale: large, group.vips: in}`."""
 
     changes: dict[Text, Change] | Literal["none"] | None = None
     """What changed because of this step: `{tier: [key, vip]}`, or `none`."""
