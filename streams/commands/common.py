@@ -24,8 +24,9 @@ _T = TypeVar("_T")
 
 _WIDE = 10_000
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Without emoji: `book.yaml:100:` is a place, and no picture.
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 if not out.is_terminal:
     out.width = _WIDE  # a pipe or a file has no edge at which a table would have to be cut
 

@@ -34,7 +34,7 @@ def rehearse(file: BookFile) -> None:
             f"{failed} of {len(examples)} examples of {file} did not come true. Correct the rules, "
             "or what the examples expect"
         )
-    out.print(f"all {len(examples)} examples of {file} came true")
+    out.print(f"all {len(examples)} examples of {file} came true", markup=False)
 
 
 def refuse_untrue(file: Path, text: str, book: Book) -> None:

@@ -36,7 +36,7 @@ def check(file: BookFile) -> None:
         err.print(f"warning: {warning}", style="yellow", markup=False)
     count = len(book.warnings)
     advised = "" if not count else f" ({count} warning{'s' if count > 1 else ''})"
-    out.print(f"{file} is in order{advised}: {summary(book)}")
+    out.print(f"{file} is in order{advised}: {summary(book)}", markup=False)
 
 
 app.command("test")(rehearsing.rehearse)

@@ -56,6 +56,22 @@ def test_a_bad_rulebook_ends_with_its_findings(run: Run, tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
 
 
+def test_a_finding_in_line_100_has_its_line(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "book.yaml"
+    file.write_text("\n" * 99 + "verison: 1\n", encoding="utf-8")
+    assert "book.yaml:100: unknown key `verison`" in run("rules", "check", str(file)).stderr
+
+
+def test_brackets_in_a_path_are_no_markup(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "[a]" / "b[" / "c].yaml"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(RETAIL.read_bytes())
+    for command, said in (("check", f"{file} is in order"), ("test", f"of {file} came true")):
+        done = run("rules", command, str(file))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert said in done.stdout
+
+
 def test_a_rulebook_is_checked_with_what_the_lint_advises_against(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "book.yaml"
     file.write_text(REDEEMABLE, encoding="utf-8")
