@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple, assert_never
 
@@ -58,8 +58,19 @@ def diff(old: Old, new: New) -> None:
         out.print("nothing differs but labels, comments or the steps of examples")
     for section in dict.fromkeys(change.section for change in changes):
         out.print(_table(section, [each for each in changes if each.section == section]))
-    for lost in unplaced(before.source, after.source):
-        out.print(f"activation would be refused: {lost} is gone, and no `was:` takes its place")
+    for why in _refusals(before, after):
+        out.print(f"activation would be refused: {why}")
+
+
+def _refusals(before: Book, book: Book) -> Iterator[str]:
+    """Yield why a rulebook could not follow another one that has been in force."""
+    if before.currency != book.currency:
+        yield f"what is known of customers is in {before.currency}, and stays so"
+    named = (before.name, before.version) == (book.name, book.version)
+    if named and before.fingerprint != book.fingerprint:
+        yield "a version that has been in force means one text for ever; raise `version:`"
+    for lost in unplaced(before.source, book.source):
+        yield f"{lost} is gone, and no `was:` takes its place"
 
 
 def has_places(before: Book | None, book: Book) -> None:
