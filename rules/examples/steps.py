@@ -183,7 +183,7 @@ class OverrideStep(Entry):
     """Somebody decides the tier, until the beginning of a day."""
 
     tier: Text
-    """The tier."""
+    """The tier that she is to be in."""
 
     mode: Literal["at_least", "exactly"] = "at_least"
     """Whether a higher one that she has by the rules counts."""

@@ -8,6 +8,7 @@ zone, and the clock ticks at every day start and just before each line.
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
@@ -199,9 +200,10 @@ class Story(Entry):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        dates = [step.at for step in self.story]
-        if dates != sorted(dates):
-            raise ValueError("the steps of a story stand in the order of time")
+        for step, following in pairwise(self.story):
+            if following.at < step.at:
+                what = f"{following.at} stands behind {step.at}"
+                raise ValueError(f"the steps of a story stand in the order of time: {what}")
         return self
 
 

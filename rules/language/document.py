@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from models.errors import BadRulebook
+from rules.language.hints import lookalike
 
 Path: TypeAlias = tuple[str | int, ...]
 SIZE_MAX = 512 * 1024  # bytes; what a control event may carry
@@ -24,6 +25,8 @@ _NULL = "tag:yaml.org,2002:null"
 _BOOL = "tag:yaml.org,2002:bool"
 _INT = "tag:yaml.org,2002:int"
 _FLOAT = "tag:yaml.org,2002:float"
+_QUOTED = re.compile(r"""\"[^"]*"|'[^']*'|\#.*""")  # and comments
+_AFTER_A_KEY = "while scanning a simple key"  # it has no colon, which is noticed in the next line
 _CUT = "an expression inside {…} needs quotes; here it was cut at a comma"
 _CUT_NUMBER = "a comma in a number cuts the entry inside {…} in two"
 _PLAIN_NUMBER = "write 1000 instead of 1,000, and 0.5 instead of 0,5"
@@ -119,11 +122,7 @@ def load(text: str, file: str) -> Document:
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = 1 if mark is None else mark.line + 1
-        what = f"this is not YAML as rulebooks use it: {error.problem or error.context}"
-        hint = "check the indentation, and put expressions inside {…} in quotes"
-        raise refusal([Finding(file, line, what, hint)]) from None
+        raise refusal([_not_yaml(error, text, file)]) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         what = f"this is not YAML as rulebooks use it: {str(error).splitlines()[0]}"
         hint = "a rulebook is plain UTF-8 text, not nested deeply"
@@ -137,6 +136,22 @@ def load(text: str, file: str) -> Document:
     if reader.findings:
         raise refusal(reader.findings)
     return Document(file, data, reader.lines)
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, text: str, file: str) -> Finding:
+    """Say what the parser met; where a letter only looks like one of YAML's, at its line."""
+    what = f"this is not YAML as rulebooks use it: {error.problem or error.context}"
+    mark = error.problem_mark or error.context_mark
+    if error.context == _AFTER_A_KEY:
+        mark = error.context_mark
+    at = 0 if mark is None else mark.line
+    lines = text.splitlines()
+    for line in (at, at - 1):
+        hint = lookalike(_QUOTED.sub("", lines[line])) if 0 <= line < len(lines) else ""
+        if hint:
+            return Finding(file, line + 1, what, hint)
+    hint = "check the indentation, and put expressions inside {…} in quotes"
+    return Finding(file, at + 1, what, hint)
 
 
 class _Reader:

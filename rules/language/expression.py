@@ -11,12 +11,14 @@ this file, and return a small frozen tree (`tree`). Nothing is ever evaluated as
 from __future__ import annotations
 
 import ast
+import re
 import tokenize
 import warnings
 from io import StringIO
 from itertools import pairwise
 from typing import Literal
 
+from rules.language.hints import lookalike
 from rules.language.tree import (
     BARE,
     INVERSE,
@@ -97,7 +99,9 @@ def _python(text: str) -> ast.expr:
             _commas_stand(text.strip())
     except (SyntaxError, Warning) as error:
         detail = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise BadExpression(f"{text.strip()!r} cannot be read: {detail}", _SHAPE) from None
+        strange = _LETTER.search(detail)
+        hint = lookalike(chr(int(strange[1], 16))) if strange else ""
+        raise BadExpression(f"{text.strip()!r} cannot be read: {detail}", hint or _SHAPE) from None
     except (ValueError, MemoryError, RecursionError, tokenize.TokenError):
         raise BadExpression("the expression cannot be read", _SHAPE) from None
     return found
@@ -113,6 +117,7 @@ def _commas_stand(text: str) -> None:
             raise BadExpression(what, f"write {one.string}, {other.string}")
 
 
+_LETTER = re.compile(r"U\+([0-9A-F]{4,6})")  # how Python names one that it does not take
 _SHAPE = "an expression looks like: orders(days=180) >= key_orders and complaints(days=90) == 0"
 
 

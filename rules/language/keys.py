@@ -28,6 +28,14 @@ def meant_keys(path: Path) -> list[str]:
     return conditions or get_close_matches(key, known, n=1, cutoff=_ALIKE)
 
 
+def about(path: Path) -> str:
+    """Return what a construct's key at the end of a path is for, "" where it is no such key."""
+    model = _model_at(path[:-1], Rulebook) if path else None
+    fields = {} if model is None else model.model_fields
+    said = [f.description or "" for name, f in fields.items() if (f.alias or name) == path[-1]]
+    return said[0][:1].lower() + said[0][1:].removesuffix(".") if said else ""
+
+
 def _model_at(path: Path, kind: Any) -> type[BaseModel] | None:  # noqa: ANN401  # an annotation
     """Return the model of what stands at a path within something that is annotated so."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -36,9 +44,9 @@ def _model_at(path: Path, kind: Any) -> type[BaseModel] | None:  # noqa: ANN401 
         return _model_at(path[1:], dict(_fields(kind)).get(str(path[0])))
     kinds = get_args(kind)
     if get_origin(kind) is dict:
-        return _model_at(path[1:], kinds[1])
+        return _model_at(path[1:], kinds[1]) if path else None
     if get_origin(kind) is tuple:
-        return _model_at(path[1:], kinds[0])
+        return _model_at(path[1:], kinds[0]) if path else None
     for one in kinds:  # of a union, whose member is a step of the path, too
         is_named = path[:1] == (getattr(one, "__name__", None),)
         found = _model_at(path[1:] if is_named else path, one)

@@ -16,18 +16,21 @@ from rules.language.document import Document, Finding, Path, load, refusal
 from rules.language.entries import MODELS, Rulebook
 from rules.language.hints import listed
 from rules.language.include import included
-from rules.language.keys import keys, meant_keys
+from rules.language.keys import about, keys, meant_keys
 
+_NUMBERS = ("number", "decimal_parsing", "decimal_type", "float_parsing", "float_type")
+_DATES = ("date_from_datetime_parsing", "date_from_datetime_inexact", "date_parsing", "date_type")
 _EXPLAINED = {
     "string_pattern_mismatch": "is not written as expected:",
-    "int_type": "must be a whole number, not",
-    "bool_type": "must be true or false, not",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number, not"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false, not"),
     "string_type": "must be a text, not",
     "dict_type": "must be a mapping, not",
     "model_type": "must be a mapping, not",
     "list_type": "must be a list, not",
     "tuple_type": "must be a list, not",
-    "number": "must be a number, not",
+    **dict.fromkeys(_NUMBERS, "must be a number, not"),
+    **dict.fromkeys(_DATES, "is no date:"),
     "text_or_number": "must be a text or a number, not",
 }
 _HINTS = {
@@ -44,14 +47,8 @@ _HINTS = {
     "valid_for": "write a duration such as 12h or 14d",
     "new_for": "write a number of days such as 30d",
     "churned_after": "write a number of days such as 180d",
-    "review": (
-        "write continuous, monthly, quarterly, yearly, anniversary of joining, or anniversary of "
-        "the tier"
-    ),
-    "upgrade": "write immediate, or review",
-    "downgrade": "write one_step, or to_qualified",
-    "refund": "write immediate, or grace",
-    "consent": "write profiling, sensitive or marketing",
+    "version": "write a whole number such as 2, without quotes",
+    "enter": "write a whole number from 0 to 100, such as 75",
     "score_step": "write a whole number from 1 to 100, such as 15, or leave it out",
     "scores": 'write a list such as: [{points: 30, if: "orders(days=365) > 0"}]',
     "entries": "write a mapping such as: {Shanghai: big, Ningbo: small}",
@@ -59,6 +56,7 @@ _HINTS = {
     "at": "write a date such as 2026-01-05, which means noon in the rulebook's zone",
     "times": "write a whole number from 1 to 400",
 }
+_GROUPED = str.maketrans("", "", "_'’ ")  # between the digits of a number
 _QUOTED_MAX = 40  # characters
 _DIGITS_MAX = 15
 _NAME_HINT = "names are lower case, such as: gold_member"
@@ -89,7 +87,9 @@ def _findings(document: Document, problems: list[ErrorDetails]) -> Iterator[Find
     }
     for problem in problems:
         is_explained = problem["type"] == "missing" and problem["loc"] in meant
-        if problem["loc"] not in inner and not is_explained:
+        # What is wrong within a mapping is said; that it could have been a word need not be.
+        is_mapping = problem["type"] == "literal_error" and isinstance(problem["input"], dict)
+        if problem["loc"] not in inner and not is_explained and not is_mapping:
             yield _finding(document, problem)
 
 
@@ -103,7 +103,7 @@ def _finding(document: Document, problem: ErrorDetails) -> Finding:
         hint = f"did you mean {meant}?" if meant else listed(keys(path[:-1]))
         return document.finding(path, f"unknown key `{name}`", hint)
     if kind == "missing":
-        return document.finding(path, f"`{name}` is missing", _HINTS.get(name, ""))
+        return document.finding(path, f"`{name}` is missing", _HINTS.get(name) or about(path))
     if path and path[-1] == "[key]":
         word, path = path[-2], path[:-1]
         if kind == "value_error":
@@ -112,20 +112,41 @@ def _finding(document: Document, problem: ErrorDetails) -> Finding:
         return document.finding(path, f"{word!r} is not a name", _NAME_HINT)
     key = next((str(p) for p in reversed(path) if p in _KEYS), name)
     written = _written(problem["input"])
-    is_name = key == "name" or kind == "string_pattern_mismatch"
-    hint = _HINTS.get(key, _NAME_HINT if is_name else "")
+    hint = _hint(problem, key)
     match kind:
         case "value_error":
             what = problem["msg"].removeprefix("Value error, ")
         case "bound":
             what = f"the bound {written} is not a parameter"
-            hint = f"name it: parameters: {{a_name: {{value: {written}, unit: …, why: …}}}}"
+        case "literal_error":
+            expected = problem["ctx"]["expected"].replace("True", "true")
+            what = f"`{key}` must be {expected}, not {written}"
         case _ if kind in _EXPLAINED:
             what = f"`{key}` {_EXPLAINED[kind]} {written}"
-            hint = _as_number(problem["input"]) or hint if kind == "number" else hint
         case _:
             what = f"`{key}` is wrong: {problem['msg']}"
     return document.finding(path, what, hint)
+
+
+def _hint(problem: ErrorDetails, key: str) -> str:
+    """Say what to write in place of what was written: the key's own hint, or what it is for."""
+    kind, path, given = problem["type"], problem["loc"], problem["input"]
+    match kind:
+        case "bound":
+            return f"name it: parameters: {{a_name: {{value: {_written(given)}, unit: …, why: …}}}}"
+        case "model_type":
+            return listed(keys(path))
+        case "tuple_type" | "list_type" if isinstance(given, str):
+            return f"write [{given}]"
+        case "string_pattern_mismatch" if key not in _HINTS:
+            return _NAME_HINT
+        case _ if key == "name":
+            return _NAME_HINT
+        case _ if kind in _NUMBERS and (number := _as_number(given)):
+            return number
+        case _ if kind in _DATES:
+            return _HINTS["at"] if key == "at" else "write a date such as 2026-01-05"
+    return _HINTS.get(key) or ("" if kind == "value_error" else about(path))
 
 
 def _written(value: object) -> str:
@@ -146,7 +167,7 @@ def _as_number(written: object) -> str:
     """Return how to write a text that is a number to people, "" if it is none."""
     if not isinstance(written, str):
         return ""
-    text = written.strip().replace("_", "")
+    text = written.strip().translate(_GROUPED)
     with suppress(InvalidOperation):
         number = Decimal(text.removesuffix("%"))
         if number.is_finite() and abs(number.adjusted()) <= _DIGITS_MAX:

@@ -214,7 +214,7 @@ def test_a_tier_is_not_found_by_the_tier(qualify: str, named: str) -> None:
     ("timing", "what"),
     [
         ("upgrade: review", "waits for reviews, and there are none"),
-        ("review: weekly", "`review` is wrong"),
+        ("review: weekly", "`review` must be 'continuous', 'monthly', "),
     ],
 )
 def test_timing_that_cannot_be(timing: str, what: str) -> None:

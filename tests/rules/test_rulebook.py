@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -91,6 +92,94 @@ def test_a_mistake_is_named_with_its_line(text: str, line: int, what: str, hint:
     first = next(part for part in message.split("shop.yaml:") if what in part)
     assert first.startswith(f"{line}: "), message
     assert hint in first
+
+
+STORY = "examples:\n  - name: one\n    story:\n      - {at: 2026-01-05, %s}\n"
+NO_YAML = "this is not YAML as rulebooks use it: "
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what", "hint"),
+    [
+        (
+            WHOLE.replace("version: 1", "version：1"),
+            *(2, NO_YAML + "could not find expected ':'"),
+            "write : in place of ：, which is another letter",
+        ),
+        (
+            WHOLE + "label: {en: Shop，zh: '店，'}\n",
+            *(8, NO_YAML + "expected ',' or '}', but got ':'"),
+            "write , in place of ，, which is another letter",
+        ),
+        (
+            WHOLE + "label:\n\ten: Shop\n",
+            *(9, NO_YAML + "found character '\\t' that cannot start any token"),
+            "a tab stands there; write spaces",
+        ),
+        (
+            WHOLE + "churn:\n\u00a0 horizon: 90d\n  minimum_stay: 1d\n",
+            *(9, NO_YAML + "mapping values are not allowed here"),
+            "U+00A0 (no-break space) stands there; write a plain space, or none",
+        ),
+        (
+            WHOLE + "parameters: {a: {value: 60 000, unit: orders, why: w}}\n",
+            *(8, "`value` must be a number, not '60 000'", "write 60000, as a plain number"),
+        ),
+        (
+            WHOLE + "parameters: {a: {value: 5, unit: orders}}\n",
+            *(8, "`why` is missing"),
+            "why the bound has this value, for who reads it in a year",
+        ),
+        (
+            WHOLE.replace("tiers:", "tiers:\n  refund: later"),
+            *(6, "`refund` must be 'immediate' or 'grace', not 'later'"),
+            "whether a refund that costs the tier costs it at once, or after its grace",
+        ),
+        (
+            WHOLE + STORY % "refund: 20",
+            *(11, "`refund` must be a mapping, not 20", "known are: amount, full, order"),
+        ),
+        (
+            WHOLE + STORY % "hold: {until: 2026/02/01}",
+            *(11, "`until` is no date: '2026/02/01'", "write a date such as 2026-01-05"),
+        ),
+        (
+            WHOLE + STORY % "expect: {warning: {ends: May}}",
+            *(11, "`ends` is no date: 'May'", "write a date such as 2026-01-05"),
+        ),
+        (
+            WHOLE + STORY % "expect: {policies: desk}",
+            *(11, "`policies` must be a list, not 'desk'", "write [desk]"),
+        ),
+        (
+            WHOLE + STORY % "purchase: {amount: 10 CHF}",
+            *(11, "`amount` must be a number, not '10 CHF'"),
+            "what was paid, in whole units of the currency; without it, the sum of the lines",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_what_to_write(text: str, line: int, what: str, hint: str) -> None:
+    assert refused(text) == f"shop.yaml:{line}: {what}\n    hint: {hint}"
+
+
+def test_steps_out_of_order_are_named() -> None:
+    message = refused(WHOLE + STORY % "expect: {}" + "      - {at: 2026-01-04}\n")
+    assert message.endswith("in the order of time: 2026-01-04 stands behind 2026-01-05")
+
+
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("orders（） > 0", "write ( in place of （"),
+        ("tier == ‘base’", "write ' in place of ‘"),
+        ("orders() ≥ 1", "write >= in place of ≥"),
+        ("orders()\u3000> 0", "U+3000 (ideographic space) stands there"),
+        ("'a，b' = tier", "an expression looks like"),
+    ],
+)
+def test_letters_that_only_look_right_are_named(expression: str, hint: str) -> None:
+    with pytest.raises(BadRulebook, match=re.escape(f"hint: {hint}")):
+        compile_book(WHOLE + f'policies: {{desk: {{while: "{expression}"}}}}\n')
 
 
 def test_bands_out_of_order() -> None:
