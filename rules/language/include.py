@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from models.money import MINOR_DIGITS
 from rules import catalog
 from rules.language.document import Document, Dumper, Finding, load, refusal
 from rules.language.entries import INCLUDES_MAX
@@ -23,7 +24,7 @@ def included(document: Document) -> Document:
     """Return a document with what it includes written into it; it includes nothing then.
 
     Raises:
-        BadRulebook: a name is unknown, or taken twice.
+        BadRulebook: a name is unknown, taken twice, or of a rulebook in another currency.
     """
     names = document.data.get("include", [])
     if not isinstance(names, list) or not 0 < len(names) <= INCLUDES_MAX:
@@ -44,7 +45,14 @@ def included(document: Document) -> Document:
             what = f"`{name}` is included twice"
             findings.append(document.finding(("include", index), what, "once is enough"))
             continue
-        findings += _take(whole, load(catalog.text(name), f"{name}.yaml"))
+        other = load(catalog.text(name), f"{name}.yaml")
+        home, theirs = document.data.get("currency"), other.data["currency"]
+        if isinstance(home, str) and home in MINOR_DIGITS and home != theirs:
+            hint = "take over what you need of it into your own file, with bounds of your own"
+            what = f"`{name}` has bounds in {theirs}, and this rulebook counts in {home}"
+            findings.append(document.finding(("include", index), what, hint))
+            continue
+        findings += _take(whole, other)
     if findings:
         raise refusal(findings)
     return whole

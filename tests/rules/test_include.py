@@ -37,6 +37,15 @@ def test_texts_that_look_like_numbers_stay_texts() -> None:
     assert compile_book(alone).fingerprint == compile_book(MINE).fingerprint
 
 
+def test_a_rulebook_in_another_currency_is_not_taken_over() -> None:
+    with pytest.raises(BadRulebook) as error:
+        compile_book(MINE.replace("GBP", "EUR"), "mine.yaml")
+    assert str(error.value) == (
+        "mine.yaml:5: `retail` has bounds in GBP, and this rulebook counts in EUR\n"
+        "    hint: take over what you need of it into your own file, with bounds of your own"
+    )
+
+
 @given(st.dictionaries(_PRINTABLE | _WORDS, _SCALARS | _WORDS | _NUMBERS))
 def test_what_is_written_out_reads_the_same(data: dict[str, object]) -> None:
     written = yaml.dump({"a": data}, Dumper=Dumper, allow_unicode=True, width=100)
