@@ -98,7 +98,7 @@ class _Checker:
             dimension = rules.dimensions[index]
             trees = trees_in(dimension)
             heights[dimension.name] = 2 + max((height(tree, heights) for tree in trees), default=0)
-            found.append((self._place(dimension.name), trees))
+            found.append((self.reader.place(dimension.name), trees))
         for index, tier in enumerate(rules.tiers):
             found.append((("tiers", "ladder", index), [each for _, each in tier.written]))
         found += [(("policies", policy.name), [policy.condition]) for policy in rules.policies]
@@ -224,7 +224,7 @@ class _Checker:
         except CycleError as error:
             cycle = [dimensions[i].name for i in error.args[1]]
             self.reader.refuse(
-                self._place(cycle[0]),
+                self.reader.place(cycle[0]),
                 f"dimensions name each other: {' → '.join(cycle)}",
                 "one of them must be found without the others",
             )
@@ -235,12 +235,6 @@ class _Checker:
             if facts & _TIER or needs[i] & set(later):
                 later.append(i)
         return tuple(i for i in order if i not in later), tuple(later)
-
-    def _place(self, dimension: str) -> Path:
-        if dimension.startswith("group."):
-            return "groups", dimension.removeprefix("group.")
-        own = dimension in self.rulebook.dimensions
-        return ("dimensions", dimension) if own else (dimension,)
 
     def _tiers_stand_alone(
         self,

@@ -14,6 +14,7 @@ from rules.language.checked import DimensionRules, Rules, TierRules
 from rules.language.conclusions import DimensionEntry
 from rules.language.document import Path
 from rules.language.lint_actions import is_asked_for
+from rules.language.lint_names import names_are_meant
 from rules.language.reading import Reader
 from rules.language.regions import Box, Range, always, boxes, covers
 from rules.language.tree import And, Condition, Fact, Points, facts_of, render
@@ -38,6 +39,7 @@ def examine(reader: Reader, rules: Rules) -> None:
     _ladder(reader, rules)
     _timing(reader)
     _balances(reader, rules)
+    names_are_meant(reader, rules)
 
 
 def _conditions(

@@ -56,6 +56,17 @@ class Reader:
         """Note what its author should think about."""
         self.warnings.append(self._document.finding(path, what, hint))
 
+    def is_own(self, path: Path) -> bool:
+        """Tell whether what stands at a path is the rulebook's own, not of what it includes."""
+        return path not in self._document.files
+
+    def place(self, dimension: str) -> Path:
+        """Return where a dimension stands: groups and the lifecycle have sections of their own."""
+        if dimension.startswith("group."):
+            return "groups", dimension.removeprefix("group.")
+        own = dimension in self.rulebook.dimensions
+        return ("dimensions", dimension) if own else (dimension,)
+
     def condition(self, path: Path, text: str | None, *, moments: bool = False) -> Condition | None:
         """Return a condition, None without one or where it is wrong."""
         if text is None:

@@ -47,7 +47,7 @@ class Resolver:
     """What names may mean in one rulebook. Its methods raise `BadExpression`.
 
     `places` are what `local()` and `domestic()` stand for. `moments`: whether an expression may ask
-    what has just happened, as only an action's `when` may.
+    what has just happened, as only an action's `when` may. `named`: the parameters found so far.
     """
 
     parameters: Parameters
@@ -58,6 +58,7 @@ class Resolver:
     personal: frozenset[str]
     horizon_days: float  # of churn risk; 0 without churn rules
     moments: bool = False
+    named: set[str] = field(default_factory=set)
     _facts: dict[str, Fact] = field(default_factory=dict)
 
     def read_condition(self, text: str, *, moments: bool = False) -> Condition:
@@ -115,6 +116,7 @@ class Resolver:
 
     def _known_parameter(self, name: str) -> tuple[Constant, Unit]:
         if name in self.parameters:
+            self.named.add(name)
             known = self.parameters[name]
             if known is None:
                 raise AlreadySaid(f"`{name}` is wrong itself")

@@ -6,7 +6,7 @@ import pytest
 
 from rules.compiler.compile import compile_book
 from tests.rules.test_check import refused
-from tests.rules.test_lint import HEAD, LADDER
+from tests.rules.test_lint import HEAD, LADDER, advice
 
 DIMENSIONS = """\
 dimensions:
@@ -75,12 +75,12 @@ def test_a_moment_that_excludes_its_condition_is_refused(when: str, condition: s
     ],
 )
 def test_moments_that_come_pass(when: str, condition: str) -> None:
-    assert compile_book(asking(f'when: "{when}", while: "{condition}"')).warnings == ()
+    assert advice(asking(f'when: "{when}", while: "{condition}"')) == ()
 
 
 def test_a_cooldown_longer_than_the_repetition_is_advised_against() -> None:
-    (warning,) = compile_book(asking("every: 30d, cooldown: 31d")).warnings
+    (warning,) = advice(asking("every: 30d, cooldown: 31d"))
     assert warning.what == "`call` is not asked for every 30d: its cooldown is longer"
     assert warning.line == 17
     for calm in ("30d", "36h", "0d"):
-        assert compile_book(asking(f"every: 30d, cooldown: {calm}")).warnings == ()
+        assert advice(asking(f"every: 30d, cooldown: {calm}")) == ()
