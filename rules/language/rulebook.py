@@ -109,6 +109,8 @@ def _finding(document: Document, problem: ErrorDetails) -> Finding:
         if kind == "value_error":
             hint = f"give it another name, such as: {word}_name"
             return document.finding(path, problem["msg"].removeprefix("Value error, "), hint)
+        if path[-2] == "label":
+            return document.finding(path, f"{word!r} is no language code", _HINTS["label"])
         return document.finding(path, f"{word!r} is not a name", _NAME_HINT)
     key = next((str(p) for p in reversed(path) if p in _KEYS), name)
     written = _written(problem["input"])

@@ -75,7 +75,7 @@ def test_every_value_has_its_line() -> None:
         (WHOLE.replace("zone: UTC", "zone: Mars"), 3, "unknown time zone 'Mars'", ""),
         (WHOLE.replace("GBP", "gbp"), 4, "not an ISO 4217 currency code", ""),
         (WHOLE.replace("name: base", "name: Base"), 7, "`name` is not written", "lower case"),
-        (WHOLE + "label: {english: Shop}\n", 8, "'english' is not a name", ""),
+        (WHOLE + "label: {english: Shop}\n", 8, "'english' is no language code", "{en: Gold"),
         (WHOLE + "parameters:\n  a: {value: 5, unit: orders}\n", 9, "`why` is missing", ""),
         (WHOLE + "parameters:\n  a: {value: x, unit: orders, why: w}\n", 9, "`value` must be", ""),
         (
