@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from models.customer import Asked, Conclusions, CustomerState
     from rules.book import Action, Book, Dimension, Named, Policy
 
-ENGINE = 10  # raised whenever `reduce`, `due` or the packing of states changes its results
+ENGINE = 11  # raised whenever `reduce`, `due` or the packing of states changes its results
 ERAS_MAX = 8
 _RATES_MAX = 400  # days of exchange rates that an era keeps
 LATENESS_DAYS = 30
