@@ -28,9 +28,9 @@ from streams.log.port import Append, Entry, Place
 
 _START_S_MAX = 30.0
 _BATCH_S_MAX = 30.0
-_BATCH_BYTES = 65_536
+_BATCH_BYTES = 32_768
 """What a batch holds, unless one record is larger. A request has one for every line, and has to
-pass a slow link within its time: four partitions at 1 Mbit/s take two seconds."""
+pass a slow link within its time, beside what others send: four lines at 1 Mbit/s take a second."""
 
 
 class Producer(Protocol):
