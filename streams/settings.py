@@ -128,7 +128,7 @@ class Batch(_Group):
     timeout_s: Seconds = 10.0
     transaction_timeout_s: Seconds = 30.0
     fetch_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 100
-    fetch_bytes_max: Annotated[int, Field(ge=16_384)] = 524_288
+    fetch_bytes_max: Annotated[int, Field(ge=16_384)] = 1_048_576
     """Of all partitions together: one answer has to pass a slow link before it is given up."""
 
 

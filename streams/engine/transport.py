@@ -29,6 +29,7 @@ _T = TypeVar("_T")
 _CALL_S_MAX = 10.0
 _FETCH_S_MAX = 1.0
 _ALL_FULL_S = 0.005
+_SHARE_BYTES_MIN = 131_072  # of one answer, for a partition: many small batches cost more than few
 
 
 class Positions(Enum):
@@ -93,13 +94,13 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
         """Hold owned partitions until their agents say where to start; share out what is fetched.
 
-        A share smaller than what a producer sends at a time holds nobody up: brokers answer with
-        one batch of whichever partition is asked for first, and that is drawn by lot.
+        Who comes first in an answer is drawn by lot, and gets a whole batch however large it is.
         """
         self.reached.clear()
         fetcher, bytes_max = self.client._fetcher, self.mine.of.batch.fetch_bytes_max
         fetcher._fetch_max_bytes = bytes_max
-        fetcher._max_partition_fetch_bytes = bytes_max // max(1, len(assigned))
+        share = max(bytes_max // max(1, len(assigned)), _SHARE_BYTES_MIN)
+        fetcher._max_partition_fetch_bytes = min(bytes_max, share)
         if self.mine.positions is Positions.OWNED:
             for tp in map(TopicPartition._make, assigned):
                 # A position, so that none is looked up; and no fetch from it.

@@ -83,7 +83,9 @@ async def test_a_preview_comes_true_and_the_past_stays_explained(
     (now, *_) = {position.now for position in await shop.positions() if position is not None}
     assert not await published(shop)
 
-    await asked(shop, "rules", "activate", str(file), "--reason", "too many are silver")
+    await asked(
+        shop, "rules", "activate", str(file), "--untested", "--reason", "too many are silver"
+    )
     await shop.settle()
 
     assert await published(shop) == {
