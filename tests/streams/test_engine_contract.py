@@ -106,6 +106,13 @@ def test_the_reset_strategy_is_looked_up_when_a_position_is_out_of_range() -> No
     assert OffsetResetStrategy.NONE != OffsetResetStrategy.EARLIEST
 
 
+def test_the_bounds_of_a_fetch_are_looked_up_at_every_one() -> None:
+    actions = source(Fetcher._get_actions_per_node)
+    assert "self._fetch_max_bytes," in actions
+    assert "(tp.partition, position, self._max_partition_fetch_bytes)" in actions
+    assert "random.shuffle(partition_data)" in actions
+
+
 def test_records_of_a_position_that_was_left_are_not_returned() -> None:
     assert "position != self._partition_records.next_fetch_offset" in source(
         FetchResult.check_assignment
