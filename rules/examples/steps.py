@@ -15,6 +15,7 @@ from models.calendar import DAY_S, Calendar
 from models.events import Channel, Polarity, Severity
 from models.wire.fields import INSTANT_MAX_S
 from rules.language.construct import Entry
+from rules.language.scalars import Truth, Whole
 
 # In every zone, the noon of these days is an instant that events may carry.
 FIRST, LAST = Calendar.date(1), Calendar.date(INSTANT_MAX_S // DAY_S - 1)
@@ -36,10 +37,10 @@ class LineStep(Entry):
     brand: Text | None = None
     """The brand."""
 
-    own_brand: bool | None = None
+    own_brand: Truth | None = None
     """Whether the brand is the seller's own."""
 
-    custom: bool | None = None
+    custom: Truth | None = None
     """Whether it was made to the customer's wishes."""
 
     grade: Text | None = None
@@ -95,7 +96,7 @@ class RefundStep(Entry):
     order: Text | None = None
     """The id of the order."""
 
-    full: bool = False
+    full: Truth = False
     """Whether the order itself does not count any more."""
 
 
@@ -129,7 +130,7 @@ class FeedbackStep(Entry):
     metric: Literal["csat", "nps", "ces", "stars", "label"]
     """What was asked for; `label` has a polarity and no score."""
 
-    score: int | None = None
+    score: Whole | None = None
     """csat and stars: 1 to 5; nps: 0 to 10; ces: 1 to 7."""
 
     polarity: Polarity | None = None
@@ -141,7 +142,7 @@ class FeedbackStep(Entry):
     topic: Literal["product", "brand", "service", "delivery"] | None = None
     """What it is about."""
 
-    public: bool = False
+    public: Truth = False
     """Whether everybody can read it."""
 
     action: Literal["given", "amended", "retracted"] = "given"

@@ -28,6 +28,7 @@ from rules.examples.steps import (
     Text,
 )
 from rules.language.construct import Entry
+from rules.language.scalars import Affirmed, Whole
 
 STEPS_MAX = 200
 TIMES_MAX = 400
@@ -48,7 +49,7 @@ class ExpectWarning(Entry):
     reason: Literal["keep_failed", "review", "override_ending"] | None = None
     """Why it is warned of."""
 
-    revision: int | None = None
+    revision: Whole | None = None
     """How many times the warning has been told, the first time included."""
 
     missing: dict[Text, Decimal] | None = None
@@ -134,7 +135,7 @@ class Step(Entry):
     hold: HoldStep | None = None
     """Nothing is to be taken from her or asked of her for a time."""
 
-    hold_cleared: Literal[True] | None = None
+    hold_cleared: Affirmed | None = None
     """`true`: the hold ends."""
 
     score: ScoreStep | None = None
@@ -143,7 +144,7 @@ class Step(Entry):
     erased: Text | None = None
     """Why she is forgotten, such as `request`."""
 
-    times: Annotated[int, Field(ge=1, le=TIMES_MAX)] = 1
+    times: Annotated[Whole, Field(ge=1, le=TIMES_MAX)] = 1
     """How many times the event happens."""
 
     every: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}d$")] = "1d"

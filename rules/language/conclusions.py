@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from rules.language.construct import Entry, Named
 from rules.language.scalars import (
+    Affirmed,
     Bound,
     Days,
     DaysOrNone,
@@ -20,6 +21,7 @@ from rules.language.scalars import (
     Label,
     Name,
     Score,
+    Whole,
 )
 
 CATEGORIES_MAX = 64
@@ -48,7 +50,7 @@ class CaseEntry(Named):
     when: Expression | None = None
     """The condition under which it holds, such as `orders(days=90) > 0`."""
 
-    otherwise: Literal[True] | None = None
+    otherwise: Affirmed | None = None
     """`true` at the last case: it takes the rest."""
 
     @model_validator(mode="after")
@@ -216,7 +218,7 @@ class Churn(Entry):
     minimum_history: Duration = "0d"
     """How long after the first purchase there is no band yet, in days or hours: `14d`."""
 
-    score_step: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
+    score_step: Annotated[Whole, Field(ge=1, le=100)] | None = None
     """How far the score has to move to be told within a band; without it, only bands are told."""
 
 

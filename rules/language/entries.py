@@ -28,6 +28,7 @@ from rules.language.conclusions import (
 )
 from rules.language.construct import Entry, Named
 from rules.language.scalars import (
+    Affirmed,
     Asked,
     Days,
     Duration,
@@ -39,6 +40,8 @@ from rules.language.scalars import (
     Number,
     Text,
     TextOrNumber,
+    Truth,
+    Whole,
 )
 
 RULES_MAX = 200  # dimensions, tiers, groups, policies, actions, scores and measures together
@@ -128,7 +131,7 @@ class ActionEntry(Named):
     consent: Literal["profiling", "sensitive", "marketing"] | None = None
     """The consent without which it is not asked for."""
 
-    on_activation: Annotated[bool, Field(strict=True)] = False
+    on_activation: Truth = False
     """Whether it is asked for where only a new rulebook made its moment come true."""
 
     parameters: Annotated[dict[Name, Expression], Field(alias="with", max_length=32)] = {}
@@ -149,7 +152,7 @@ class Rulebook(Entry):
     rulebook: Name
     """Its name, the same in every version."""
 
-    version: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
+    version: Annotated[Whole, Field(ge=1, le=2**31 - 1)]
     """A whole number; raise it with every change that is activated."""
 
     label: Label = {}
@@ -191,7 +194,7 @@ class Rulebook(Entry):
     lifecycle: LifecycleEntry | None = None
     """The stages from prospect to churned; rules name the stage as `lifecycle`."""
 
-    rfm: Literal[True] | None = None
+    rfm: Affirmed | None = None
     """`true`: customers have an RFM segment, once RFM cuts are activated."""
 
     churn: Churn | None = None

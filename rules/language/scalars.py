@@ -9,8 +9,8 @@ from keyword import iskeyword
 from math import isfinite
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from models.money import MINOR_DIGITS
 from rules.facts.vocabulary import Unit
@@ -49,6 +49,12 @@ def _bound(value: object) -> object:
     return value
 
 
+def _affirmed(value: object) -> object:
+    if value is not True:  # 1 equals it, and a `Literal` compares
+        raise PydanticKnownError("literal_error", {"expected": "True"})
+    return value
+
+
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Asked: TypeAlias = Annotated[Name, AfterValidator(_is_no_keyword)]  # expressions name it
 Label: TypeAlias = dict[Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Za-z]+)?$")], str]
@@ -68,7 +74,10 @@ Days: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")]
 DaysOrNone: TypeAlias = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,3})d$")]
 Duration: TypeAlias = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,3})[dh]$")]
 Lasting: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[dh]$")]
-Score: TypeAlias = Annotated[int, Field(ge=0, le=100, strict=True)]
+Whole: TypeAlias = Annotated[int, Strict()]
+Truth: TypeAlias = Annotated[bool, Strict()]
+Affirmed: TypeAlias = Annotated[Literal[True], BeforeValidator(_affirmed)]  # `true`, or left out
+Score: TypeAlias = Annotated[Whole, Field(ge=0, le=100)]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
 TextOrNumber: TypeAlias = Annotated[
     str | int | float,

@@ -183,6 +183,8 @@ def test_included_constructs_are_the_rulebooks_own() -> None:
         ("actions: {a: {every: 9, while: orders() > 0}}\n", "`every` must be a text", "90d"),
         ("actions: {a: {every: 9d, consent: all}}\n", "`consent`", "marketing"),
         ("rfm: false\n", "`rfm`", "rfm: true"),
+        ("rfm: 1\n", "`rfm` must be true, not 1", "rfm: true"),
+        ("rfm: 1.0\n", "`rfm` must be true, not 1.0", "rfm: true"),
         ("lifecycle: {new_for: 30d}\n", "`churned_after` is missing", "180d"),
         ("dimensions: {tier: {value_of: profile.city}}\n", "has a meaning already", ""),
         ("dimensions: {d: {value_of: orders()}}\n", "is no value of its own", "measure"),

@@ -243,6 +243,8 @@ def test_a_book_file_is_refused_with_what_cannot_happen(tmp_path: Path) -> None:
             "a step has one event",
         ),
         ([{"at": "2026-02-01", "times": 5_000}], "less than or equal to 400"),
+        ([{"at": "2026-02-01", "times": "3"}], "should be a valid integer"),
+        ([{"at": "2026-02-01", "hold_cleared": 1}], "should be True"),
         ([{"at": "2206-01-05"}], "less than or equal to 2099-12-31"),
         ([{"at": "1900-01-05"}], "greater than or equal to 1970-01-02"),
         ([{"at": "2026-01-05", "times": 400, "every": "999d"}], "lead beyond 2099-12-31"),
