@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis.errors import NoSuchExample
 
 from rules import facts
 from rules.eras import compiled
@@ -75,14 +77,17 @@ def _hold(pair: Pair) -> None:
 def test_generated_rulebooks_use_every_construct() -> None:
     missing = _constructs()
 
-    @settings(max_examples=400, database=None, derandomize=True, suppress_health_check=_SLOW)
-    @given(texts())
-    def gather(text: str) -> None:
+    def is_complete(text: str) -> bool:
         missing.difference_update(_keys(yaml.safe_load(text)))
         for tree in _trees(compiled(text).rules):
             missing.difference_update(*map(_used, _parts(tree)))
+        return missing == set()
 
-    gather()
+    gathering = settings(
+        max_examples=1_000, derandomize=True, phases=(Phase.generate,), suppress_health_check=_SLOW
+    )
+    with suppress(NoSuchExample):
+        find(texts(), is_complete, settings=gathering)
     assert missing == set()
 
 

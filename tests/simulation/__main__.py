@@ -1,6 +1,7 @@
 """`python -m tests.simulation --seeds N [--seed S] [--reach] [--json]`: run seeds, report failures.
 
-A failing seed reproduces its run exactly: run it again with `--seeds 1 --seed S`.
+Two thousand seeds and more have to meet every branch that is known (`branches`). A failing seed
+reproduces its run exactly: run it again with `--seeds 1 --seed S`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import partial
 from os import cpu_count
 
 from deploy.local.arguments import positive
+from tests.simulation.branches import unmet
 from tests.simulation.reach import lines_run, lines_to_run, texts
 from tests.simulation.run import Verdict, run
 
@@ -38,7 +40,7 @@ def _tell_reach(seeds: range) -> float:
 
 
 def main() -> int:
-    """Run the seeds asked for; return 1 if one failed."""
+    """Run the seeds asked for; return 1 if one failed, or if many never met a branch."""
     parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
     parser.add_argument("--seeds", type=positive, default=2_000, help="how many runs")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
@@ -69,6 +71,9 @@ def main() -> int:
     print(f"\nfaults and branches met in {count} runs:")
     for name, times in sorted(faults.items()):
         print(f"  {times:>9,}  {name}")
+    missing = unmet(faults, count)
+    for name in missing:
+        print(f"  NEVER MET  {name}: the runs show less than they seem to")
     print(f"{count} seeds from {first}: {len(failed)} failed, {rate:.0f} seeds/s")
     if failed:
         print(f"run one again: python3 deploy/dev.py simulate --seeds 1 --seed {failed[0]}")
@@ -77,7 +82,7 @@ def main() -> int:
         said["lines_reached"] = _tell_reach(range(first, first + min(count, _REACH_MAX)))
     if arguments.json:
         print(json.dumps(said))
-    return 1 if failed else 0
+    return 1 if failed or missing else 0
 
 
 if __name__ == "__main__":

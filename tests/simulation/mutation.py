@@ -43,12 +43,16 @@ def failing_seed(change: Callable[[World], None] | None = None, begin: int = 0) 
 
 
 class Guard(NamedTuple):
-    """A piece of the text of `function`, which `owners` hold, and what stands there instead."""
+    """A piece of the text of `function`, which `owners` hold, and what stands there instead.
+
+    Where one seed in hundreds needs the guard, `begin` is from where on there is one.
+    """
 
     owners: Sequence[Any]
     function: str
     text: str
     instead: str
+    begin: int = 0
 
 
 def take_away(monkeypatch: pytest.MonkeyPatch, guard: Guard) -> None:

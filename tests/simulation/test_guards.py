@@ -67,7 +67,7 @@ BATCH = {
                 continue""".replace("\n    ", "\n"),
     ),
     "a transaction begins where the changelog was thought to end": Guard(
-        [Partition], "_committed", "first=held.append_at", "first=None"
+        [Partition], "_committed", "first=held.append_at", "first=None", 140
     ),
     "a view must have the owner and the offset that we left": Guard(
         [partition, takeover],
@@ -76,7 +76,7 @@ BATCH = {
         "False",
     ),
     "a view must reflect the offset that we left": Guard(
-        [partition, takeover], "checked", "meta.applied != held.applied", "False"
+        [partition, takeover], "checked", "meta.applied != held.applied", "False", 200
     ),
     "a view must hold as many fields as were written": Guard(
         [partition, takeover],
@@ -124,7 +124,7 @@ TAKE_OVER = {
         [Partition], "take_over", "wipe=self._spoilt", "wipe=False"
     ),
     "a store that reflects another changelog is wiped": Guard(
-        [TakeOver], "_restore", "before.origin != origin", "not before.origin"
+        [TakeOver], "_restore", "before.origin != origin", "not before.origin", 300
     ),
     "what is restored is written on condition of owner and offset": Guard(
         [TakeOver],
@@ -181,19 +181,19 @@ HISTORY = {
 @pytest.mark.parametrize("name", BATCH)
 def test_a_guard_of_the_batch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     take_away(monkeypatch, BATCH[name])
-    assert failing_seed() is not None
+    assert failing_seed(begin=BATCH[name].begin) is not None
 
 
 @pytest.mark.parametrize("name", TAKE_OVER)
 def test_a_guard_of_the_take_over(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     take_away(monkeypatch, TAKE_OVER[name])
-    assert failing_seed() is not None
+    assert failing_seed(begin=TAKE_OVER[name].begin) is not None
 
 
 @pytest.mark.parametrize("name", HISTORY)
 def test_a_guard_of_what_happens_by_itself(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     take_away(monkeypatch, HISTORY[name])
-    assert failing_seed() is not None
+    assert failing_seed(begin=HISTORY[name].begin) is not None
 
 
 def test_a_step_that_breaks_off_leaves_nothing_to_trust(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,9 +202,9 @@ def test_a_step_that_breaks_off_leaves_nothing_to_trust(monkeypatch: pytest.Monk
     def change(world: World) -> None:
         world.forgetting, world.store.scripts_break = 0.6, True
 
-    half = "replace(snapshot, meta=EMPTY)"
-    take_away(monkeypatch, Guard([SimStore], "_apply_half", half, "snapshot"))
-    assert failing_seed(change) is not None
+    guard = Guard([SimStore], "_apply_half", "replace(snapshot, meta=EMPTY)", "snapshot", 480)
+    take_away(monkeypatch, guard)
+    assert failing_seed(change, guard.begin) is not None
 
 
 class _PlacedByTheGroup(Partition):

@@ -37,21 +37,16 @@ FORGETFUL = {
         [Forgotten], "_is_seen", "return False", "return True"
     ),
     "what stands open is ended on condition of the changelog's end": Guard(
-        [Forgotten], "end", "first=end", "first=None"
+        [Forgotten], "end", "first=end", "first=None", 3_700
     ),
     "a changelog that seems empty is not begun over what stands open": Guard(
-        [TakeOver], "_restore", "await self._end_beginning(writer, topic, bounds.end)", "pass"
+        [TakeOver],
+        "_restore",
+        "await self._end_beginning(writer, topic, bounds.end)",
+        "pass",
+        7_300,
     ),
 }
-
-
-RARE = {
-    "a changelog that seems empty is not begun over what stands open": 7_300,
-    "what stands open is ended on condition of the changelog's end": 3_700,
-    "what was sent on and forgotten is ended": 1_800,
-    "an end that was forgotten itself is taken up": 1_000,
-}
-"""What one seed in thousands needs: from where on there is one."""
 
 
 def _forgetting(world: World) -> None:
@@ -61,7 +56,7 @@ def _forgetting(world: World) -> None:
 @pytest.mark.parametrize("name", FORGETFUL)
 def test_a_guard_against_what_brokers_forget(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     take_away(monkeypatch, FORGETFUL[name])
-    assert failing_seed(_forgetting, RARE.get(name, 0)) is not None
+    assert failing_seed(_forgetting, FORGETFUL[name].begin) is not None
 
 
 SENT_ON = {
@@ -71,7 +66,9 @@ SENT_ON = {
         "for each in appends]",
         "for each in appends if each.topic != prefix + LOG]",
     ),
-    "what was sent on and forgotten is ended": Guard([TakeOver], "_end_open", ", *shared]", "]"),
+    "what was sent on and forgotten is ended": Guard(
+        [TakeOver], "_end_open", ", *shared]", "]", 2_800
+    ),
 }
 
 
@@ -79,7 +76,7 @@ SENT_ON = {
 def test_a_guard_of_what_is_sent_on(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     take_away(monkeypatch, SENT_ON[name])
     monkeypatch.setattr(history, "_DECIDED", 0.4)
-    assert failing_seed(_forgetting, RARE.get(name, 0)) is not None
+    assert failing_seed(_forgetting, SENT_ON[name].begin) is not None
 
 
 ENDS = {
@@ -87,7 +84,7 @@ ENDS = {
         [Partition], "_see_to_readers", "await held.writer.end_open(committed=True)", SEEN_ONCE
     ),
     "an end that was forgotten itself is taken up": Guard(
-        [Forgotten], "end", "self._is_repeated(opened[0])", "False"
+        [Forgotten], "end", "self._is_repeated(opened[0])", "False", 1_000
     ),
 }
 
@@ -99,7 +96,7 @@ def test_a_guard_against_forgotten_ends(name: str, monkeypatch: pytest.MonkeyPat
 
     take_away(monkeypatch, ENDS[name])
     monkeypatch.setattr(history, "_DECIDED", 0.4)
-    assert failing_seed(change, RARE.get(name, 0)) is not None
+    assert failing_seed(change, ENDS[name].begin) is not None
 
 
 def test_a_store_that_reflects_what_was_aborted_is_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
