@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -16,11 +17,13 @@ from functools import partial
 from os import cpu_count
 
 from deploy.local.arguments import positive
+from deploy.local.processes import orderly_exit
 from tests.simulation.branches import unmet
 from tests.simulation.reach import lines_run, lines_to_run, texts
 from tests.simulation.run import Verdict, run
 
 _CHUNK = 25
+_CTRL_C = 130
 _TOLD_EVERY_S = 60.0  # where no terminal shows how far it is
 _SHOWN_MAX = 20
 _REACH_MAX = 300  # seeds that are run again, one after the other, to see what they reach
@@ -48,25 +51,13 @@ def main() -> int:
     parser.add_argument("--reach", action="store_true", help="tell which lines no seed reaches")
     arguments = parser.parse_args()
     first, count = arguments.seed, arguments.seeds
-    chunks = [range(s, min(s + _CHUNK, first + count)) for s in range(first, first + count, _CHUNK)]
-    began = told_s = time.monotonic()
-    failed: list[int] = []
-    faults: Counter[str] = Counter()
-    done = 0
-    with ProcessPoolExecutor(min(cpu_count() or 1, len(chunks))) as pool:
-        for verdicts in pool.map(_runs, chunks):
-            for seed, verdict in verdicts:
-                done += 1
-                faults.update(verdict.faults)
-                if verdict.failures:
-                    failed.append(seed)
-                    if len(failed) <= _SHOWN_MAX:
-                        print(f"seed {seed} FAILED: {'; '.join(verdict.failures)}", flush=True)
-            if sys.stderr.isatty():
-                print(f"\r{done}/{count} seeds, {len(failed)} failed", end="", file=sys.stderr)
-            elif time.monotonic() - told_s >= _TOLD_EVERY_S:
-                told_s = time.monotonic()
-                print(f"{done}/{count} seeds, {len(failed)} failed", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    try:
+        with orderly_exit():
+            failed, faults = _run_all(range(first, first + count))
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return _CTRL_C
     rate = count / (time.monotonic() - began)
     print(f"\nfaults and branches met in {count} runs:")
     for name, times in sorted(faults.items()):
@@ -83,6 +74,37 @@ def main() -> int:
     if arguments.json:
         print(json.dumps(said))
     return 1 if failed or missing else 0
+
+
+def _run_all(seeds: range) -> tuple[list[int], Counter[str]]:
+    """Run seeds on every processor, and tell how far it is; return who failed and what was met."""
+    chunks = [seeds[i : i + _CHUNK] for i in range(0, len(seeds), _CHUNK)]
+    told_s = time.monotonic()
+    failed: list[int] = []
+    faults: Counter[str] = Counter()
+    done = 0
+    # Ctrl-C reaches all processes of a terminal: one of them acts on it.
+    ignore = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(min(cpu_count() or 1, len(chunks)), initializer=ignore)
+    try:
+        for verdicts in pool.map(_runs, chunks):
+            for seed, verdict in verdicts:
+                done += 1
+                faults.update(verdict.faults)
+                if verdict.failures:
+                    failed.append(seed)
+                    if len(failed) <= _SHOWN_MAX:
+                        print(f"seed {seed} FAILED: {'; '.join(verdict.failures)}", flush=True)
+            if sys.stderr.isatty():
+                print(f"\r{done}/{len(seeds)} seeds, {len(failed)} failed", end="", file=sys.stderr)
+            elif time.monotonic() - told_s >= _TOLD_EVERY_S:
+                told_s = time.monotonic()
+                print(
+                    f"{done}/{len(seeds)} seeds, {len(failed)} failed", file=sys.stderr, flush=True
+                )
+    finally:
+        pool.shutdown(cancel_futures=True)  # what runs ends within a second or two
+    return failed, faults
 
 
 if __name__ == "__main__":
