@@ -20,6 +20,7 @@ from rules.book import Book
 from streams.commands.books import BookFile, read_book
 from streams.commands.changing import has_places
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
+from streams.commands.rehearsing import untrue
 from streams.flaps import FLAP_DAYS
 from streams.jobs.census import census
 from streams.jobs.in_force import in_force
@@ -58,6 +59,8 @@ def preview(
         has_places(before, book)
     except CommandFailed as error:
         raise CommandFailed(f"activation would be refused: {error}") from error
+    if said := untrue(file, text, book):
+        raise CommandFailed(f"activation would be refused: {said}")
 
 
 def described(tally: Tally) -> dict[str, Any]:

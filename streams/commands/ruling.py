@@ -60,8 +60,8 @@ def activate(
     activating that one again.
     """
     text, book = proofread(file)
-    if not untested:
-        rehearsing.refuse_untrue(file, text, book)
+    if not untested and (said := rehearsing.untrue(file, text, book)):
+        raise CommandFailed(f"nothing was activated: {said}")
     if run(_activate(text, book, reason)):
         out.print(f"{book.name} {book.version} is on its way into force: {summary(book)}")
     else:

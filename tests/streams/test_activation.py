@@ -12,12 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from rules.book import Book
 from rules.compiler.compile import compile_book
-from streams.commands import ruling
+from streams.commands import previewing, ruling
 from streams.commands.commanding import who
 from streams.commands.common import CommandFailed
 from streams.commands.ruling import activate, activation
 from streams.jobs.in_force import in_force
+from streams.jobs.tally import Tally
 from streams.log.memory import MemoryLog
 from streams.log.port import Append, Entry
 from streams.settings import Settings
@@ -110,16 +112,34 @@ def test_a_name_and_version_mean_one_rulebook_for_ever(control: MemoryLog, tmp_p
     assert written(control) == 3
 
 
-def test_a_rulebook_that_its_own_examples_contradict_is_not_activated(
-    control: MemoryLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "shop.yaml"
-    example = """examples:
+EXAMPLE = """examples:
   - name: who spends much is gold
     story:
       - {at: 2026-01-05, purchase: {amount: 999}, expect: {tier: gold}}
 """
-    file.write_text(TEXT + example, encoding="utf-8")
+
+
+def test_a_preview_says_that_examples_would_stop_an_activation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def found(_text: str, _sample: int) -> tuple[Tally, Book | None]:
+        return Tally(), None
+
+    monkeypatch.setattr(previewing, "_preview", found)
+    file = tmp_path / "shop.yaml"
+    file.write_text(TEXT + EXAMPLE, encoding="utf-8")
+    with pytest.raises(CommandFailed, match=r"activation would be refused: 1 of 1 examples"):
+        previewing.preview(file)
+    assert f"{file}:15: who spends much is gold, on 2026-01-05: " in capsys.readouterr().err
+    file.write_text(TEXT + EXAMPLE.replace("999", "1000"), encoding="utf-8")
+    previewing.preview(file)
+
+
+def test_a_rulebook_that_its_own_examples_contradict_is_not_activated(
+    control: MemoryLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(TEXT + EXAMPLE, encoding="utf-8")
     with pytest.raises(CommandFailed, match=r"nothing was activated: 1 of 1 examples.*--untested"):
         activate(file)
     assert f"{file}:15: who spends much is gold, on 2026-01-05: " in capsys.readouterr().err
@@ -127,7 +147,7 @@ def test_a_rulebook_that_its_own_examples_contradict_is_not_activated(
     activate(file, untested=True)
     assert written(control) == 1
     file.write_text(
-        TEXT.replace("version: 1", "version: 2") + example.replace("999", "1000"), "utf-8"
+        TEXT.replace("version: 1", "version: 2") + EXAMPLE.replace("999", "1000"), "utf-8"
     )
     activate(file)
     assert written(control) == 2
