@@ -1,7 +1,10 @@
 """Housekeeping: memory that a burst took is given back."""
 
+import asyncio
 import ctypes
+import gc
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -36,3 +39,27 @@ def test_what_was_freed_in_pieces_goes_back_to_the_system() -> None:
 def test_another_system_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not housekeeping.trim()
+
+
+class _Circle:
+    """Garbage that counting references does not find."""
+
+    def __init__(self) -> None:
+        self.mine = self
+
+
+async def test_garbage_in_circles_is_collected_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "COLLECT_EVERY_S", 0.01)
+    before = gc.get_threshold()
+    gc.set_threshold(100_000_000)
+    left = weakref.ref(_Circle())
+    keeping = asyncio.create_task(housekeeping.keep_house())
+    try:
+        for _ in range(500):
+            if left() is None:
+                break
+            await asyncio.sleep(0.01)
+        assert left() is None
+    finally:
+        gc.set_threshold(*before)
+        keeping.cancel()
