@@ -15,6 +15,9 @@ from streams.commands.common import CommandFailed
 from streams.jobs.publish import unreadable
 
 BookFile = Annotated[Path, typer.Argument(help="A rulebook in YAML.")]
+Untested = Annotated[
+    bool, typer.Option("--untested", help="Even if its examples do not come true.")
+]
 
 
 def text_of(file: Path) -> str:

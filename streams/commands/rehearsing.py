@@ -47,7 +47,7 @@ def untrue(file: Path, text: str, book: Book) -> str | None:
         return None
     return (
         f"{failed} of {len(book.source.examples)} examples of {file} did not come true. Correct "
-        "the rules, or what the examples expect; `rules activate --untested` takes it as it is"
+        "the rules, or what the examples expect; --untested takes it as it is"
     )
 
 

@@ -17,7 +17,7 @@ from rules.language.include import standalone
 from rules.language.nameable import nameable
 from rules.language.schema import schema
 from streams.commands import changing, previewing, rehearsing
-from streams.commands.books import BookFile, proofread, summary
+from streams.commands.books import BookFile, Untested, proofread, summary
 from streams.commands.changing import has_places
 from streams.commands.commanding import Reason, command, control_event, who
 from streams.commands.common import CommandFailed, err, out, reach, run, settings
@@ -49,9 +49,7 @@ def activate(
     file: BookFile,
     reason: Reason = None,
     *,
-    untested: Annotated[
-        bool, typer.Option("--untested", help="Even if its examples do not come true.")
-    ] = False,
+    untested: Untested = False,
 ) -> None:
     """Put a rulebook into force: every customer is concluded again under it, gradually.
 

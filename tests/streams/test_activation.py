@@ -131,6 +131,8 @@ def test_a_preview_says_that_examples_would_stop_an_activation(
     with pytest.raises(CommandFailed, match=r"activation would be refused: 1 of 1 examples"):
         previewing.preview(file)
     assert f"{file}:15: who spends much is gold, on 2026-01-05: " in capsys.readouterr().err
+    previewing.preview(file, untested=True)
+    assert not capsys.readouterr().err
     file.write_text(TEXT + EXAMPLE.replace("999", "1000"), encoding="utf-8")
     previewing.preview(file)
 
