@@ -85,6 +85,7 @@ class CustomersAgent:
         self._failure = failure
         self._owners: dict[Place, Owner] = {}
         self._tasks: dict[Place, list[asyncio.Task[None]]] = {}
+        self._endings: dict[Place, asyncio.Task[None]] = {}
         self._joined = False
 
     async def assigned(self, places: Collection[Place]) -> None:
@@ -101,11 +102,20 @@ class CustomersAgent:
                 self._failure.watch(task)
 
     async def revoked(self, places: Collection[Place]) -> None:
-        """Let owners finish the batch that they are at, and end them."""
-        mine = [place for place in places if place in self._owners]
-        for place in mine:
-            self._owners[place].leave()
-        await asyncio.gather(*(self._ended(place) for place in mine))
+        """Let owners finish the batch that they are at, and end them.
+
+        A worker may be told to stop in the middle of a rebalance: both wait for the same end.
+        """
+        for place in places:
+            if place in self._owners:
+                owner, tasks = self._owners.pop(place), self._tasks.pop(place)
+                owner.leave()
+                self._endings[place] = asyncio.create_task(self._ended(owner, tasks))
+        endings = [self._endings[place] for place in places if place in self._endings]
+        if endings:
+            await asyncio.wait(endings)
+        for ending in endings:
+            ending.result()
 
     async def take(self, ticket: Ticket) -> None:
         """Give a batch to its partition's owner."""
@@ -131,8 +141,7 @@ class CustomersAgent:
             return ["no partitions were assigned yet: is the broker up, and the group stable?"]
         return [line for owner in self._owners.values() if (line := owner.missing()) is not None]
 
-    async def _ended(self, place: Place) -> None:
-        owner, tasks = self._owners.pop(place), self._tasks.pop(place)
+    async def _ended(self, owner: Owner, tasks: Sequence[asyncio.Task[None]]) -> None:
         for task in tasks[1:]:
             task.cancel()
         _, late = await asyncio.wait(tasks[:1], timeout=self._limits.batch_timeout_s)

@@ -207,10 +207,14 @@ async def test_leaving_finishes_the_batch_under_way_and_drops_what_waits() -> No
     await worker.agent.take(first)
     await asyncio.sleep(0.02)
     await worker.agent.take(second)
-    leaving = asyncio.create_task(worker.stop())
+    # a rebalance, and the worker's own stop
+    leaving = [asyncio.create_task(worker.stop()) for _ in range(2)]
     await until(lambda: second.outcome == "dropped")
+    leaving.append(asyncio.create_task(worker.stop()))
+    ended, _ = await asyncio.wait(leaving, timeout=0.05)
+    assert not ended
     worker.partition.may_go_on.set()
-    await leaving
+    await asyncio.gather(*leaving)
     assert first.outcome == "done"
 
 
