@@ -58,7 +58,8 @@ class RedisStore:
                 have to be rebuilt again and again.
             Unavailable: it cannot be reached, or is a replica.
         """
-        text = (await self._connection.call("INFO", "everything")).decode()
+        # No section named: `everything` is nothing to servers before Redis 6.
+        text = (await self._connection.call("INFO")).decode()
         info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
         policy = info["maxmemory_policy"]
         if policy != "noeviction":
@@ -124,8 +125,9 @@ class RedisStore:
     async def due(self, partition: int, until: int, limit: int) -> list[bytes]:
         """Return at most `limit` customers whose due entry is <= `until`, earliest first."""
         key = keys.due_key(self._app, partition)
+        # Not ZRANGE ... BYSCORE, which does the same: servers before Redis 6.2 do not know it.
         customers: list[bytes] = await self._connection.call(
-            "ZRANGE", key, "-inf", until, "BYSCORE", "LIMIT", 0, limit
+            "ZRANGEBYSCORE", key, "-inf", until, "LIMIT", 0, limit
         )
         return customers
 

@@ -11,6 +11,7 @@ partitions). The server is one thread: more connections would not make it faster
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections import deque
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ _ELSEWHERE = frozenset({"READONLY", "MASTERDOWN"})
 """From a server that is a replica now; its name or address may lead to the primary by now."""
 _PERMANENT = frozenset({"NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE"})
 _REBUFFS = frozenset({"ERR", "NOAUTH", "NOPERM", "WRONGPASS"})
+_IN_SCRIPT = re.compile(r"ERR .*@user_script: ?\d+: -?([A-Z]+) ")
+"""What a script met, as servers before Redis 7.0 tell it: behind a code of their own."""
 _CROWDED = "max number of clients"  # says a server that lets nobody in for now, in place of a reply
 _LOOK_AT = (
     "Does it run, is it Redis at all, and does it expect TLS (`rediss://`)? TIERSTREAM_REDIS_URL "
@@ -38,11 +41,12 @@ _LOOK_AT = (
 
 
 class ReplyFailed(Unavailable):
-    """The server answered with an error; `code` is its first word, such as `MOVED`."""
+    """The server answered with an error; `code` is what kind, such as `READONLY`."""
 
     def __init__(self, command: Argument, error: hiredis.ReplyError) -> None:
         super().__init__(f"Redis refused {command!s}: {error}")
-        self.code = str(error).partition(" ")[0]
+        in_script = _IN_SCRIPT.match(str(error))
+        self.code = in_script[1] if in_script else str(error).partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True)
