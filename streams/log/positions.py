@@ -20,6 +20,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.commit import OffsetFetchRequest
 
+from streams.errors import Halt
 from streams.log.kafka_client import (
     ANSWER_MS_MAX,
     FAILED,
@@ -28,7 +29,7 @@ from streams.log.kafka_client import (
     READ_UNCOMMITTED,
     meaning,
 )
-from streams.log.topic_ids import topic_id
+from streams.log.topic_ids import TOO_OLD, topic_id
 
 _ANSWER_S_MAX = 15.0
 _CLOSE_S_MAX = 5.0
@@ -138,7 +139,11 @@ class KafkaPositions:
             return await _of_coordinator(_members, await self._administrator(), group)
 
     async def identity(self, topic: str) -> str:
-        """See `Positions.identity`: the id that the broker drew when the topic was created."""
+        """See `Positions.identity`: the id that the broker drew when the topic was created.
+
+        Raises:
+            Halt: the brokers are too old to tell.
+        """
         async with self._asking(f"the id of topic {topic}"):
             return await topic_id(await self._administrator(), topic)
 
@@ -146,6 +151,7 @@ class KafkaPositions:
         """Return the number of brokers, and which releases of Kafka they can be.
 
         Raises:
+            Halt: they are too old.
             Unavailable: the brokers do not answer.
         """
         async with self._asking("what it is"):
@@ -253,10 +259,13 @@ def _release(client: Any) -> str:  # noqa: ANN401 - the library has no types
     """Return the release of Kafka that a connected broker is at least, by what it can speak.
 
     Brokers do not tell their version. Kafka 4.0 was the first to refuse the oldest fetch requests.
+    Raises Halt where it is too old.
     """
     connection = next(iter(client._conns.values()))  # noqa: SLF001
     oldest, newest = connection._versions[_FETCH]  # noqa: SLF001
     if oldest > 0:
         return "Kafka 4.0 or newer"
     known = [name for version, name in _RELEASES if newest >= version]
-    return f"Kafka {known[-1]} or newer" if known else "older than Kafka 3.1, which is too old"
+    if not known:
+        raise Halt(TOO_OLD)
+    return f"Kafka {known[-1]} or newer"

@@ -24,6 +24,13 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from streams.errors import Halt
+
+TOO_OLD = (
+    "Kafka is older than 3.1 and does not tell topics' ids, so a log that was made anew would be "
+    "taken for the old one. Upgrade the brokers to 3.1 or newer, or point "
+    "TIERSTREAM_KAFKA_BOOTSTRAP at such, and start again"
+)
 _METADATA = 3
 _NO_ID = b"\0" * 16
 
@@ -111,9 +118,13 @@ class _MetadataRequest(Request[_MetadataStruct]):  # type: ignore[misc]
 async def topic_id(admin: AIOKafkaAdminClient, topic: str) -> str:
     """Return the topic's id, 22 characters of URL-safe base64.
 
-    Raises the library's errors: an unknown topic, a lost connection.
+    Raises the library's errors: an unknown topic, a lost connection; Halt where the broker is too
+    old to tell.
     """
-    response = await admin._send_request(_MetadataRequest(topic))  # noqa: SLF001
+    try:
+        response = await admin._send_request(_MetadataRequest(topic))  # noqa: SLF001
+    except NotImplementedError as error:  # the library: no version of this request is known to both
+        raise Halt(TOO_OLD) from error
     (found,) = response.topics
     error_code, _, identity, *_ = found
     if error_code:

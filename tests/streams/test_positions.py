@@ -10,13 +10,15 @@ from typing import Any, ClassVar, cast
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.protocol.api import Request
 from aiokafka.protocol.commit import OffsetFetchRequest
 
 from streams.engine.member import Engine
 from streams.engine.transport import Positions
-from streams.errors import Unavailable
+from streams.errors import Halt, Unavailable
 from streams.log import positions
 from streams.log.positions import KafkaPositions, Position
+from streams.log.topic_ids import topic_id
 from streams.settings import Settings
 from streams.ticker import SLACK_S
 
@@ -173,3 +175,39 @@ async def test_who_gives_up_the_first_question_leaves_no_client_that_never_start
     assert (given_up.is_closed, kept.is_closed) == (True, False)
     await asking.close()
     assert kept.is_closed
+
+
+class Spoken:
+    """An administrator, and its connected client, of brokers that speak up to these versions."""
+
+    def __init__(self, *, fetch: int, metadata: int) -> None:
+        self._versions = {1: (0, fetch), 3: (0, metadata)}
+        self._client = SimpleNamespace(_conns={(1, 0): self})
+
+    async def _send_request(self, request: Request[Any]) -> object:
+        request.prepare(self._versions)
+        raise ConnectionResetError
+
+    async def describe_cluster(self) -> dict[str, list[int]]:
+        return {"brokers": [1]}
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+async def test_brokers_that_are_too_old_ask_for_a_person() -> None:
+    kafka_3_0, asking = cast(Any, Spoken(fetch=12, metadata=11)), KafkaPositions("nowhere:9092")
+    asking._admin = kafka_3_0
+    for question in (topic_id(kafka_3_0, "purchases"), asking.identity("purchases")):
+        with pytest.raises(Halt, match=r"older than 3\.1.*Upgrade the brokers"):
+            await question
+    with pytest.raises(Halt, match=r"older than 3\.1"):
+        await asking.cluster()
+
+
+async def test_brokers_that_are_new_enough_are_told_by_release_and_asked() -> None:
+    kafka_3_1, asking = cast(Any, Spoken(fetch=13, metadata=12)), KafkaPositions("nowhere:9092")
+    asking._admin = kafka_3_1
+    assert await asking.cluster() == (1, "Kafka 3.1 or newer")
+    with pytest.raises(Unavailable):
+        await asking.identity("purchases")
