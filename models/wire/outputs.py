@@ -6,6 +6,7 @@ new version has to keep. A field may come, none may go, and none may take anothe
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,6 +41,10 @@ def output_schema(name: str) -> SchemaFile:
     (generated,), parts = msgspec.json.schema_components(
         [OUTPUT_TYPES[name]], ref_template="#/$defs/{name}"
     )
+    for part in parts.values():
+        if "description" in part:
+            # A docstring: before Python 3.13 it has the indents of the code around it.
+            part["description"] = cleandoc(part["description"])
     own = parts.pop(generated["$ref"].rpartition("/")[2])
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
