@@ -69,7 +69,8 @@ def renew_lock_file() -> None:
         _run([python, "-m", "pip", "install", "--quiet", "uv"], "uv could not be installed")
         resolve = ["-m", "uv", "pip", "compile", "--universal", "--generate-hashes", "--quiet"]
         extras = ["--extra", "local", "--extra", "dev", "--no-annotate", "--no-emit-find-links"]
-        lowest = ["--python-version", ".".join(map(str, PYTHON_MIN))]
+        # one version of a package for every Python: types and figures are those that were tested
+        lowest = ["--python-version", ".".join(map(str, PYTHON_MIN)), "--fork-strategy", "fewest"]
         header = ["--custom-compile-command", "python3 deploy/dev.py lock"]
         target = ["--output-file", str(LOCK_FILE), str(_PROJECT_FILE)]
         _run([python, *resolve, *extras, *lowest, *header, *target], "The lock could not be made")
